@@ -1,0 +1,145 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node core needs of whatever carries it: rclpy, or a bare participant on Cyclone DDS.
+
+Both hosts follow the same rules, so that the core and the commands never ask which one they have:
+topic and service names are ROS names (relative, absolute, or private with `~/`) and are expanded
+and remapped by the host; callbacks run one at a time on the thread that spins; publishing is
+allowed from any thread.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vis_ros.structures.options import Option
+from vis_ros.wire.messages import Messages
+
+Severity = Literal['debug', 'info', 'warn', 'error', 'fatal']
+
+
+@dataclass(frozen=True, slots=True)
+class Qos:
+    """Quality of service of an endpoint, the part of it that the tracker uses.
+
+    Args:
+        reliable: Reliable, or best effort.
+        transient_local: Late subscribers get the last messages ("latched"), or volatile.
+        depth: Messages kept in history, at least 1.
+    """
+
+    reliable: bool = True
+    transient_local: bool = False
+    depth: int = 10
+
+    def __str__(self) -> str:
+        reliability = 'reliable' if self.reliable else 'best_effort'
+        durability = 'transient_local' if self.transient_local else 'volatile'
+        return f'{reliability}/{durability}/keep_last({self.depth})'
+
+
+class Closeable(ABC):
+    """An entity that can be taken away: publisher, subscription, service, timer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove it; its callback runs no more. A second call does nothing."""
+
+
+class Publisher(Closeable):
+    """A writer on one topic."""
+
+    @abstractmethod
+    def publish(self, message: Any) -> None:
+        """Send a message made by the host's `messages`."""
+
+    @abstractmethod
+    def subscriber_count(self) -> int:
+        """Return how many subscriptions are matched now."""
+
+
+class Host(ABC):
+    """One ROS 2 node.
+
+    `on_parameters` is called with the changes when somebody sets declared parameters; it returns
+    an empty text to accept them all, or the reason to refuse them all.
+    """
+
+    messages: Messages
+    on_parameters: Callable[[Mapping[str, Any]], str]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Fully qualified name of the node, such as `/robot1/vis_tracker`."""
+
+    @abstractmethod
+    def now_ns(self) -> int:
+        """Return the node's clock in nanoseconds; simulated time with `use_sim_time`."""
+
+    @abstractmethod
+    def log(self, severity: Severity, text: str) -> None:
+        """Write a line to the node's log."""
+
+    @abstractmethod
+    def declare(self, options: Sequence[Option], prefix: str = '') -> dict[str, Any]:
+        """Declare parameters and return their values by option name, without the prefix.
+
+        Values come from the command line and parameter files, else from the defaults.
+
+        Raises:
+            ValueError: A given value is not allowed; the text names the parameter, the value and
+                the allowed range.
+        """
+
+    @abstractmethod
+    def undeclare(self, prefix: str) -> None:
+        """Forget all declared parameters whose name starts with `prefix`."""
+
+    @abstractmethod
+    def create_publisher(
+        self,
+        type_name: str,
+        topic: str,
+        qos: Qos,
+        on_incompatible: Callable[[str], None] | None = None,
+    ) -> Publisher:
+        """Create a writer; `on_incompatible` gets the policy that a subscriber wanted in vain."""
+
+    @abstractmethod
+    def create_subscription(
+        self,
+        type_name: str,
+        topic: str,
+        qos: Qos,
+        callback: Callable[[Any], None],
+        on_incompatible: Callable[[str], None] | None = None,
+    ) -> Closeable:
+        """Create a reader; `on_incompatible` gets the policy that a publisher does not offer."""
+
+    @abstractmethod
+    def create_service(
+        self, type_name: str, name: str, callback: Callable[[Any], Any]
+    ) -> Closeable:
+        """Create a service; `callback` takes the request and returns the response message."""
+
+    @abstractmethod
+    def create_timer(self, period_s: float, callback: Callable[[], None]) -> Closeable:
+        """Call `callback` every `period_s` seconds of steady (never simulated) time."""
+
+    @abstractmethod
+    def publishers_on(self, topic: str) -> list[Qos]:
+        """Return the quality of service that each publisher now on `topic` offers."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Make `spin` return soon. Safe from any thread and from signal handlers."""
+
+    @abstractmethod
+    def spin(self) -> None:
+        """Run callbacks until `stop`, SIGINT or SIGTERM; returns normally in each case."""
+
+    @abstractmethod
+    def destroy(self) -> None:
+        """Leave the graph and free everything. The host cannot be used afterwards."""
