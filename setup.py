@@ -1,0 +1,76 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Package metadata lives here and not in pyproject.toml: Humble's setuptools (59) ignores the latter.
+
+`install_requires` names only setuptools, as ROS packages do: on a robot rosdep and the system bring
+the libraries. Without ROS, `pip install .[all]` brings them from PyPI.
+"""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'vis_ros'
+CORE = [
+    'numpy>=1.26',
+    'opencv-python-headless>=4.5',  # same cv2 as opencv-python, without a display
+    'pyyaml',
+    'safetensors',
+    'scipy',
+    'torch>=2.4',
+    'torchvision>=0.19',
+]
+BARE = ['cyclonedds>=11', 'mcap', 'rich', 'rosbags>=0.11', 'shtab']
+TEST = [
+    'hypothesis',
+    'mypy',
+    'pycocotools',
+    'pytest',
+    'pytest-timeout',
+    'pytest-xdist',
+    'ruff',
+    'types-PyYAML',
+]
+
+
+def files(folder: str, pattern: str) -> tuple[str, list[str]]:
+    """Return one entry of data_files: what of `folder` is installed under share/."""
+    return (f'share/{PACKAGE}/{folder}', sorted(glob(f'{folder}/{pattern}')))
+
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    description='Online video instance segmentation for robots',
+    author='The vis_ros authors',
+    maintainer='vis_ros team',
+    maintainer_email='team@vis-ros.example',
+    license='Apache-2.0',
+    packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={PACKAGE: ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+        files('launch', '*.launch.py'),
+        files('config', '*.yaml'),
+        files('models', '*'),
+        files('vis_msgs/msg', '*.msg'),
+        files('vis_msgs/srv', '*.srv'),
+    ],
+    python_requires='>=3.10',
+    install_requires=['setuptools'],
+    extras_require={
+        'core': CORE,
+        'bare': BARE,
+        'all': CORE + BARE,
+        'test': TEST,
+        'tensorrt': ['torch-tensorrt'],
+    },
+    entry_points={
+        'console_scripts': [
+            f'vis_ros = {PACKAGE}.cli.main:main',
+            f'tracker_node = {PACKAGE}.ros.node:main',
+        ]
+    },
+    zip_safe=False,
+)

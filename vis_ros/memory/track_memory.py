@@ -1,0 +1,269 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who is who: identities, life cycle, capacity and eviction, in fixed-size tensors.
+
+The step has static shapes, no Python loop over tracks and no synchronisation with the device, so
+that learned methods can run it inside a captured graph. Methods on the CPU look at the same
+tensors through NumPy views (`TrackMemory.view`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vis_ros.structures.options import option
+from vis_ros.structures.track import TrackState
+
+FREE = 0  # state of a slot that holds no track; the others are TrackState
+_NS = 1_000_000_000
+_RESTART_NS = _NS  # a longer gap after a restore is a restart, in which nothing ages
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """Capacity and ageing of the track memory."""
+
+    capacity: int = option(
+        64, 'Tracks held at once, LOST ones included.', minimum=1, maximum=4096
+    )
+    confirm_hits: int = option(
+        3, 'Observations after which a TENTATIVE track becomes ACTIVE.', minimum=1, maximum=1000
+    )
+    tentative_timeout_s: float = option(
+        0.25,
+        'A TENTATIVE track is forgotten when it was not observed for longer than this.',
+        unit='s',
+        minimum=0.0,
+        maximum=3600.0,
+    )
+    lost_timeout_s: float = option(
+        3.0,
+        'A LOST track is forgotten when it was not observed for longer than this.',
+        unit='s',
+        minimum=0.0,
+        maximum=86400.0,
+    )
+    velocity_time_constant_s: float = option(
+        0.3,
+        'Smoothing of the published velocity: time constant of the exponential mean.',
+        unit='s',
+        minimum=0.0,
+        maximum=60.0,
+    )
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The detections of one frame, as the memory needs them.
+
+    Args:
+        boxes: float32 tensor (N, 4), xyxy in source-image pixels.
+        scores: float32 tensor (N,), confidence in [0, 1].
+        class_scores: float32 tensor (N, K), share of each class.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    class_scores: Tensor
+
+
+class TrackMemory:
+    """At most `capacity` tracks in numbered slots.
+
+    Law: an id is given once and never again (64-bit counter, starts at 1); a slot is used again
+    after its track is forgotten. Forgotten is a TENTATIVE or LOST track that was not observed for
+    longer than its time-out. When all slots are taken, a new track evicts the track that was
+    unobserved for longest; a track that was observed in this frame is never evicted, and a new
+    track that finds no place is refused and counted.
+
+    Args:
+        config: Capacity and ageing.
+        num_classes: Number of classes K, at least 1.
+        device: Where the tensors live.
+        extras: Further tensors per slot that a method wants to keep, by name, each with the value
+            that a slot gets at birth, without the slot dimension.
+    """
+
+    def __init__(
+        self,
+        config: MemoryConfig,
+        *,
+        num_classes: int,
+        device: torch.device | str = 'cpu',
+        extras: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.config = config
+        slots = config.capacity
+        int64 = {'dtype': torch.int64, 'device': device}
+        float32 = {'dtype': torch.float32, 'device': device}
+        self._is_restored = False
+        self._births = {name: value.to(device) for name, value in (extras or {}).items()}
+        self.tensors: dict[str, Tensor] = {
+            'track_id': torch.zeros(slots, **int64),
+            'state': torch.full((slots,), FREE, **int64),
+            'hits': torch.zeros(slots, **int64),
+            'misses': torch.zeros(slots, **int64),
+            'first_seen_ns': torch.zeros(slots, **int64),
+            'last_seen_ns': torch.zeros(slots, **int64),
+            'box': torch.zeros(slots, 4, **float32),
+            'score': torch.zeros(slots, **float32),
+            'velocity': torch.zeros(slots, 2, **float32),
+            'class_votes': torch.zeros(slots, num_classes, **float32),
+            'paused_ns': torch.zeros(slots, **int64),
+            'latest_ns': torch.zeros((), **int64),
+            'next_id': torch.ones((), **int64),
+            'refused': torch.zeros((), **int64),
+        }
+        for name, value in self._births.items():
+            if name in self.tensors:
+                raise ValueError(f'extras: {name!r} is a tensor of the memory itself')
+            self.tensors[name] = value.expand(slots, *value.shape).clone()
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a tensor of the memory; its first dimension is the slot."""
+        return self.tensors[name]
+
+    def view(self, name: str) -> np.ndarray:
+        """Return a NumPy view of a tensor; only for memories on the CPU."""
+        return self.tensors[name].numpy()
+
+    @property
+    def occupied(self) -> Tensor:
+        """Bool tensor (M,): slots that hold a track."""
+        return self['state'] != FREE
+
+    def update(
+        self, stamp_ns: int | Tensor, seen: Observations, match: Tensor, birth: Tensor
+    ) -> Tensor:
+        """Take one frame into the memory; every accepted frame counts, also one without detections.
+
+        Args:
+            stamp_ns: Stamp of the frame [ns], not before the previous one.
+            seen: The N detections.
+            match: int64 tensor (M,), for each slot the index of its detection, or -1.
+            birth: bool tensor (N,), detections that shall start a track. Better scores come first.
+
+        Returns:
+            int64 tensor (M,): for each slot the index of the detection that it shows now, born
+            tracks included, or -1.
+        """
+        if self._is_restored:
+            self._is_restored = False
+            gap_ns = (stamp_ns - self['latest_ns'] - _RESTART_NS).clamp(min=0)
+            self.tensors['paused_ns'] = self['paused_ns'] + gap_ns
+        self.tensors['latest_ns'] = torch.zeros_like(self['latest_ns']) + stamp_ns
+        shown = torch.where(self.occupied, match, -1)
+        if len(seen.scores):
+            self._observe(stamp_ns, seen, shown)
+        self._age(stamp_ns, shown >= 0)
+        if len(seen.scores):
+            shown = self._bear(stamp_ns, seen, shown, birth)
+        return shown
+
+    def _observe(self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor) -> None:
+        t = self.tensors
+        is_seen = shown >= 0
+        index = shown.clamp(min=0)
+        boxes = seen.boxes[index]
+        elapsed_s = (stamp_ns - t['last_seen_ns']).to(torch.float32) / _NS
+        moved = (boxes[:, :2] + boxes[:, 2:] - t['box'][:, :2] - t['box'][:, 2:]) / 2
+        speed = moved / elapsed_s.clamp(min=1e-9)[:, None]
+        keep = torch.exp(-elapsed_s / max(self.config.velocity_time_constant_s, 1e-9))
+        keep = torch.where(t['hits'] <= 1, 0.0, keep)[:, None]  # the second sighting sets it
+        moves = (is_seen & (elapsed_s > 0))[:, None]
+        blended = keep * t['velocity'] + (1 - keep) * speed
+        t['velocity'] = torch.where(moves, blended, t['velocity'])
+        t['box'] = torch.where(is_seen[:, None], boxes, t['box'])
+        t['score'] = torch.where(is_seen, seen.scores[index], t['score'])
+        votes = seen.class_scores[index] * seen.scores[index][:, None]
+        t['class_votes'] = t['class_votes'] + torch.where(is_seen[:, None], votes, 0.0)
+        t['hits'] = t['hits'] + is_seen
+        t['last_seen_ns'] = torch.where(is_seen, stamp_ns, t['last_seen_ns'])
+        t['paused_ns'] = torch.where(is_seen, 0, t['paused_ns'])
+
+    def _age(self, stamp_ns: int | Tensor, is_seen: Tensor) -> None:
+        t, config = self.tensors, self.config
+        state = t['state']
+        t['misses'] = torch.where(is_seen, 0, t['misses'] + self.occupied)
+        confirmed = is_seen & ((state != TrackState.TENTATIVE) | (t['hits'] >= config.confirm_hits))
+        state = torch.where(confirmed, int(TrackState.ACTIVE), state)
+        gone = ~is_seen & (state == TrackState.ACTIVE)
+        state = torch.where(gone, int(TrackState.LOST), state)
+        unseen_ns = stamp_ns - t['last_seen_ns'] - t['paused_ns']
+        tentative_ns = round(config.tentative_timeout_s * _NS)
+        lost_ns = round(config.lost_timeout_s * _NS)
+        expired = ((state == TrackState.TENTATIVE) & (unseen_ns > tentative_ns)) | (
+            (state == TrackState.LOST) & (unseen_ns > lost_ns)
+        )
+        t['state'] = torch.where(expired, FREE, state)
+        t['track_id'] = torch.where(expired, 0, t['track_id'])
+
+    def _bear(
+        self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor, birth: Tensor
+    ) -> Tensor:
+        t = self.tensors
+        is_free = ~self.occupied
+        is_available = is_free | (t['misses'] > 0)
+        never = torch.iinfo(torch.int64).max
+        key = torch.where(is_free, -1, torch.where(is_available, t['last_seen_ns'], never))
+        wanted = torch.where(birth, -seen.scores, torch.inf)
+        count = min(len(wanted), len(key))
+        slot = torch.argsort(key, stable=True)[:count]
+        index = torch.argsort(wanted, stable=True)[:count]
+        is_born = birth[index] & is_available[slot]
+        ids = t['next_id'] + is_born.cumsum(0) - 1
+        first_state = TrackState.ACTIVE if self.config.confirm_hits <= 1 else TrackState.TENTATIVE
+        score = seen.scores[index]
+        values: dict[str, Tensor | int] = {
+            'track_id': ids,
+            'state': int(first_state),
+            'hits': 1,
+            'misses': 0,
+            'first_seen_ns': stamp_ns,
+            'last_seen_ns': stamp_ns,
+            'box': seen.boxes[index],
+            'score': score,
+            'velocity': 0,
+            'paused_ns': 0,
+            'class_votes': seen.class_scores[index] * score[:, None],
+        }
+        for name, value in (values | self._births).items():
+            self._write(name, slot, is_born, value)
+        t['next_id'] = t['next_id'] + is_born.sum()
+        t['refused'] = t['refused'] + birth.sum() - is_born.sum()
+        return shown.scatter(0, slot, torch.where(is_born, index, shown[slot]))
+
+    def _write(self, name: str, slot: Tensor, is_born: Tensor, value: Tensor | int) -> None:
+        old = self.tensors[name][slot]
+        new = torch.as_tensor(value, dtype=old.dtype, device=old.device)
+        mask = is_born.reshape(-1, *[1] * (old.ndim - 1))
+        self.tensors[name] = self.tensors[name].index_copy(0, slot, torch.where(mask, new, old))
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put tensors back that were taken from `tensors` of a memory of the same configuration.
+
+        Tracks do not age while the tracker is down: of the gap before the next frame only the
+        first second counts.
+
+        Raises:
+            ValueError: A tensor is missing, unknown, or of another shape or dtype. Nothing is
+                changed then.
+        """
+        if set(tensors) != set(self.tensors):
+            missing = sorted(set(self.tensors) - set(tensors))
+            unexpected = sorted(set(tensors) - set(self.tensors))
+            raise ValueError(f'tensors: missing {missing}, unexpected {unexpected}')
+        for name, mine in self.tensors.items():
+            other = tensors[name]
+            if other.shape != mine.shape or other.dtype != mine.dtype:
+                raise ValueError(
+                    f'tensors: {name}: expected {mine.dtype} {tuple(mine.shape)}, '
+                    f'got {other.dtype} {tuple(other.shape)}'
+                )
+        self._is_restored = True
+        self.tensors = {n: v.to(self.tensors[n].device).clone() for n, v in tensors.items()}

@@ -1,0 +1,225 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The common part of methods that detect in single frames and associate then."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vis_ros.detectors import DETECTORS
+from vis_ros.memory import MemoryConfig, Observations, TrackMemory
+from vis_ros.memory.mask_store import MaskStore
+from vis_ros.memory.report import report_tracks
+from vis_ros.memory.snapshot import Snapshot
+from vis_ros.methods.base import Method
+from vis_ros.nn.weights import LoadedWeights
+from vis_ros.ops.masks import iou_matrix as mask_iou_matrix
+from vis_ros.structures import Detections, Frame, FrameResult
+from vis_ros.structures.options import option, values_of
+
+DetectorOptions: Any = dataclasses.make_dataclass(
+    'DetectorOptions',
+    [(name, cls.Config, field(default_factory=cls.Config)) for name, cls in DETECTORS.items()],
+    frozen=True,
+)
+
+
+@dataclass(frozen=True)
+class DetectThenAssociateConfig:
+    """Options that all associations share."""
+
+    detector: str = option(
+        'motion',
+        'Detector that finds the instances of a frame.',
+        choices=tuple(sorted(DETECTORS)),
+    )
+    min_score: float = option(
+        0.3, 'Detections below this score are ignored.', minimum=0.0, maximum=1.0, mutable=True
+    )
+    birth_score: float = option(
+        0.5, 'Detections below this score start no track.', minimum=0.0, maximum=1.0, mutable=True
+    )
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    detectors: DetectorOptions = field(default_factory=DetectorOptions)
+
+
+@dataclass
+class AssociationState:
+    """All that a stream leaves behind; bounded by the capacity of the track memory."""
+
+    memory: TrackMemory
+    masks: MaskStore
+    detector: Any
+    last_ns: int | None = None
+
+
+class DetectThenAssociate(Method):
+    """Detects, lets `associate` find the track of each detection, and keeps the books."""
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        super().__init__(config, weights=weights, device=device)
+        options = getattr(config.detectors, config.detector)
+        self.detector = DETECTORS[config.detector](options, weights=weights, device=device)
+        self.classes = self.detector.classes
+
+    @classmethod
+    def needs_weights(cls, config: Any) -> bool:
+        """See `Method.needs_weights`."""
+        return DETECTORS[config.detector].needs_weights
+
+    def extras(self) -> dict[str, Tensor]:
+        """Return the tensors per slot that the association keeps, with their values at birth."""
+        return {}
+
+    @abstractmethod
+    def associate(
+        self, state: AssociationState, found: Detections, steps_s: float
+    ) -> list[tuple[int, int]]:
+        """Return (slot, detection) pairs; each slot and each detection at most once.
+
+        Args:
+            state: State before this frame; the association may move its own tensors forward.
+            found: Detections of this frame.
+            steps_s: Time since the previous frame in seconds; 0 for the first.
+        """
+
+    def learn(self, state: AssociationState, found: Detections, shown: np.ndarray) -> None:
+        """Take in what was observed, after the memory was updated.
+
+        Args:
+            state: State with the updated memory; tracks born now have `hits` 1.
+            found: Detections of this frame.
+            shown: int64 array (M,), index of the detection that each slot shows, or -1.
+        """
+
+    def lost_boxes(self, state: AssociationState) -> np.ndarray | None:
+        """Return predicted boxes (M, 4) of lost tracks, or None to report the last observed."""
+        return None
+
+    def init_state(self) -> AssociationState:
+        """See `Method.init_state`."""
+        memory = TrackMemory(
+            self.config.memory, num_classes=len(self.classes), extras=self.extras()
+        )
+        masks = MaskStore(self.config.memory.capacity)
+        return AssociationState(memory, masks, self.detector.init_state())
+
+    def step(
+        self, state: AssociationState, frame: Frame
+    ) -> tuple[AssociationState, list[FrameResult]]:
+        """See `Method.step`."""
+        state.detector, found = self.detector.detect(state.detector, frame)
+        found = found.select(found.scores >= self.config.min_score)
+        elapsed_ns = 0 if state.last_ns is None else frame.stamp_ns - state.last_ns
+        state.last_ns = frame.stamp_ns
+        pairs = self.associate(state, found, elapsed_ns / 1e9)
+        shown = self._remember(state, found, pairs, frame.stamp_ns)
+        self.learn(state, found, shown)
+        tracks = report_tracks(state.memory, state.masks.rle, lost_boxes=self.lost_boxes(state))
+        result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
+        return state, [result]
+
+    def _remember(
+        self, state: AssociationState, found: Detections, pairs: list[tuple[int, int]], stamp_ns: int
+    ) -> np.ndarray:
+        match = np.full(self.config.memory.capacity, -1, np.int64)
+        is_new = found.scores >= self.config.birth_score
+        for slot, index in pairs:
+            match[slot] = index
+            is_new[index] = False
+        class_scores = np.zeros((len(found), len(self.classes)), np.float32)
+        class_scores[np.arange(len(found)), found.class_ids] = 1.0
+        seen = Observations(
+            torch.from_numpy(found.boxes),
+            torch.from_numpy(found.scores),
+            torch.from_numpy(class_scores),
+        )
+        shown = state.memory.update(
+            stamp_ns, seen, torch.from_numpy(match), torch.from_numpy(is_new)
+        ).numpy()
+        state.masks.put(shown, found.masks)
+        return shown
+
+    def save(self, state: AssociationState) -> Snapshot:
+        """See `Method.save`."""
+        detector = self.detector.save(state.detector)
+        tensors: dict[str, Tensor] = {}
+        for prefix, part in (
+            ('memory', state.memory.tensors),
+            ('masks', state.masks.to_tensors()),
+            ('detector', detector.tensors),
+        ):
+            tensors |= {f'{prefix}.{name}': value for name, value in part.items()}
+        meta = {
+            'method': self.name,
+            'config': _plain(self.config),
+            'last_ns': state.last_ns,
+            'detector': dict(detector.meta),
+        }
+        return Snapshot(tensors, meta)
+
+    def restore(self, snapshot: Snapshot) -> AssociationState:
+        """See `Method.restore`."""
+        meta = snapshot.meta
+        if meta.get('method') != self.name:
+            raise ValueError(f'memory of method {meta.get("method")!r}, this is {self.name!r}')
+        if meta.get('config') != _plain(self.config):
+            raise ValueError('memory of another configuration: ' + _difference(meta, self.config))
+        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'masks': {}, 'detector': {}}
+        for name, value in snapshot.tensors.items():
+            prefix, _, rest = name.partition('.')
+            parts.setdefault(prefix, {})[rest] = value
+        state = self.init_state()
+        try:
+            state.memory.restore(parts['memory'])
+            state.masks = MaskStore.from_tensors(parts['masks'], self.config.memory.capacity)
+            state.detector = self.detector.restore(Snapshot(parts['detector'], meta['detector']))
+            state.last_ns = meta['last_ns']
+        except KeyError as error:
+            raise ValueError(f'the memory lacks {error}') from error
+        return state
+
+    def memory_use(self, state: AssociationState) -> dict[str, int]:
+        """See `Method.memory_use`."""
+        return {
+            'tracks': int(state.memory.occupied.sum()),
+            'capacity': self.config.memory.capacity,
+            'ids_given': int(state.memory['next_id']) - 1,
+            'refused': int(state.memory['refused']),
+        }
+
+
+def overlap_matrix(
+    state: AssociationState, slots: np.ndarray, found: Detections, box_iou: np.ndarray, kind: str
+) -> np.ndarray:
+    """Return overlaps in [0, 1] of tracks and detections, float32 (T, N).
+
+    Args:
+        state: State with the last observed masks.
+        slots: int64 array (T,), slots of the tracks.
+        found: The N detections.
+        box_iou: Overlaps of the boxes (T, N), returned as they are for kind `box`.
+        kind: `box`, or `mask` for the overlap with the last observed mask.
+    """
+    if kind == 'box':
+        return box_iou
+    return mask_iou_matrix([state.masks.masks[int(slot)] for slot in slots], found.masks)
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(values_of(config)))  # tuples as lists, as they come back
+
+
+def _difference(meta: Any, config: Any) -> str:
+    mine, theirs = _plain(config), meta.get('config') or {}
+    names = sorted(n for n in mine | theirs if mine.get(n) != theirs.get(n))
+    shown = [f'{n} was {theirs.get(n)!r}, is {mine.get(n)!r}' for n in names[:4]]
+    return '; '.join(shown) + ('; ...' if len(names) > 4 else '')

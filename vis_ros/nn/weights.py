@@ -1,0 +1,64 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Trained parameters on their way from a file into a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+_SHOWN = 8  # names listed in an error before the rest is only counted
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """Parameters by name, and where they came from.
+
+    Args:
+        tensors: State dict. Empty for parameters that shall stay random.
+        source: Path or name, for messages.
+        meta: What the file says about itself: method, config, classes, preprocessing.
+        is_random: The user asked for random parameters (tests and benchmarks).
+    """
+
+    tensors: Mapping[str, Tensor]
+    source: str
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    is_random: bool = False
+
+
+def load_strictly(module: nn.Module, weights: LoadedWeights) -> None:
+    """Put weights into a network; every parameter and buffer must be there, and nothing else.
+
+    Raises:
+        ValueError: Names or shapes differ; the text lists them.
+    """
+    if weights.is_random:
+        return
+    own = module.state_dict()
+    given = weights.tensors
+    problems = [
+        _listed('missing', sorted(set(own) - set(given))),
+        _listed('unexpected', sorted(set(given) - set(own))),
+        _listed(
+            'of another shape',
+            [
+                f'{name} (expected {tuple(own[name].shape)}, got {tuple(given[name].shape)})'
+                for name in sorted(set(own) & set(given))
+                if own[name].shape != given[name].shape
+            ],
+        ),
+    ]
+    if found := [problem for problem in problems if problem]:
+        raise ValueError(f'{weights.source} does not fit {type(module).__name__}: {"; ".join(found)}')
+    module.load_state_dict(dict(given))
+
+
+def _listed(what: str, names: list[str]) -> str:
+    if not names:
+        return ''
+    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+    return f'{len(names)} {what}: {", ".join(names[:_SHOWN])}{more}'
