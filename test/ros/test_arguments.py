@@ -74,11 +74,8 @@ def test_parameter_file(tmp_path: Path) -> None:
         'empty:\n  ros__parameters:\n'
     )
     arguments = parse_arguments(['--ros-args', '--params-file', str(path), '-p', 'b:=7'])
-    values = {
-        name: arguments.overrides(name)['a']
-        for name in ('/vis', '/robot/vis', '/cell/vis', '/x/seer', '/x/y/seer', '/deep', '/x/y/deep')
-    }
-    assert list(values.values()) == [2, 3, 4, 5, 1, 6, 6]
+    nodes = '/vis /robot/vis /cell/vis /x/seer /x/y/seer /deep /x/y/deep'.split()
+    assert [arguments.overrides(node)['a'] for node in nodes] == [2, 3, 4, 5, 1, 6, 6]
     assert arguments.overrides('/empty') == {
         'a': 1,
         'b': 7,
@@ -89,7 +86,13 @@ def test_parameter_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     'text',
-    ['vis:\n  a: 1\n', 'ros__parameters: {a: 1}\n', 'vis: {ros__parameters: [1]}\n', '[1]', ': :\n- a']
+    [
+        'vis:\n  a: 1\n',
+        'ros__parameters: {a: 1}\n',
+        'vis: {ros__parameters: [1]}\n',
+        '[1]',
+        ': :\n- a',
+    ],
 )
 def test_bad_parameter_files_are_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / 'parameters.yaml'

@@ -29,7 +29,7 @@ def test_expand_in_the_root_namespace() -> None:
     assert expand('~/tracks', 'vis', '/') == '/vis/tracks'
 
 
-@pytest.mark.parametrize('name', ['', '/', 'a//b', 'a/', '1a', 'a b', 'a/~/b', '~a', 'bild-1', 'ä'])
+@pytest.mark.parametrize('name', ['', '/', 'a//b', 'a/', '1a', 'a b', 'a/~/b', '~a', 'b-1', 'ä'])
 def test_bad_names_are_named(name: str) -> None:
     with pytest.raises(ValueError, match='not a ROS name') as error:
         expand(name, 'vis', '/robot')

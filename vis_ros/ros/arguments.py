@@ -37,7 +37,9 @@ class _RosYaml(yaml.SafeLoader):
 _NUMBER_STARTS = list('-+.0123456789')
 _RosYaml.add_implicit_resolver(
     'tag:yaml.org,2002:bool',
-    re.compile(r'^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$'),
+    re.compile(
+        r'^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$'
+    ),
     list('yYnNtTfFoO'),
 )
 _RosYaml.add_implicit_resolver(

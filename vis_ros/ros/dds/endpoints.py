@@ -99,7 +99,10 @@ class DdsPublisher(Publisher):
         )
         writer.set_status_mask(DDSStatus.OfferedIncompatibleQos)
         self._writer: CdrWriter | None = writer
-        self._undo = (link.executor.add(writer, self._report), link.graph.add_writer(writer))
+        self._undo: tuple[Callable[[], None], ...] = (
+            link.executor.add(writer, self._report),
+            link.graph.add_writer(writer),
+        )
         link.opened(self)
 
     @property
@@ -153,7 +156,7 @@ class DdsPublisher(Publisher):
         writer = self._writer
         if writer is None:
             return
-        status = writer.get_offered_incompatible_qos_status()
+        status = writer.get_offered_incompatible_qos_status()  # type: ignore[no-untyped-call]
         if status.total_count_change > 0:
             self._on_incompatible(policy_name(status.last_policy_id))
 
@@ -185,8 +188,11 @@ class DdsSubscription(Closeable):
         self._lock = threading.Lock()
         reader = link.participant.create_reader(type_name, f'rt{topic}', qos)
         reader.set_status_mask(DDSStatus.DataAvailable | DDSStatus.RequestedIncompatibleQos)
-        self._reader: DataReader | None = reader
-        self._undo = (link.executor.add(reader, self._deliver), link.graph.add_reader(reader))
+        self._reader: DataReader[Any] | None = reader
+        self._undo: tuple[Callable[[], None], ...] = (
+            link.executor.add(reader, self._deliver),
+            link.graph.add_reader(reader),
+        )
         link.opened(self)
 
     @property
@@ -209,7 +215,7 @@ class DdsSubscription(Closeable):
         reader = self._reader
         if reader is None:
             return
-        status = reader.get_requested_incompatible_qos_status()
+        status = reader.get_requested_incompatible_qos_status()  # type: ignore[no-untyped-call]
         if status.total_count_change > 0:
             self._link.executor.call(self._on_incompatible, policy_name(status.last_policy_id))
         for cdr, _ in take_all(reader, self._depth):

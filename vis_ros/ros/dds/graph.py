@@ -28,8 +28,8 @@ class Graph:
         self._lock = threading.Lock()
         self._readers: dict[bytes, Any] = {}
         self._writers: dict[bytes, Any] = {}
-        fields = self._messages.store.fielddefs['rmw_dds_common/msg/Gid'][1]
-        self._gid_length = fields[0][1][1][1]  # 24 in Humble, 16 since Iron
+        definition: Any = self._messages.store.fielddefs['rmw_dds_common/msg/Gid']
+        self._gid_length: int = definition[1][0][1][1][1]  # 24 in Humble, 16 since Iron
         self._writer = participant.create_writer(_TYPE, _TOPIC, _QOS)
         self._announce()
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's log: standard error and `/rosout`."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -42,10 +43,12 @@ class NodeLog:
         level = _LEVELS[severity]
         if level < self._least:
             return
+        text = text.replace('\0', ' ').encode('utf-8', 'replace').decode()  # what CDR can hold
         seconds, nanoseconds = divmod(self._now_ns(), 1_000_000_000)
         stamp = f'{seconds}.{nanoseconds:09d}'
-        sys.stderr.write(f'[{severity.upper()}] [{stamp}] [{self._logger}]: {text}\n')
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # whoever read our errors may be gone
+            sys.stderr.write(f'[{severity.upper()}] [{stamp}] [{self._logger}]: {text}\n')
+            sys.stderr.flush()
         publisher = self.publisher
         if publisher is not None:
             publisher.publish(self._message(seconds, nanoseconds, level, text))
@@ -57,7 +60,7 @@ class NodeLog:
             stamp=time,
             level=level,
             name=self._logger,
-            msg=text.replace('\0', ' ').encode('utf-8', 'replace').decode(),  # what CDR can hold
+            msg=text,
             file='',
             function='',
             line=0,

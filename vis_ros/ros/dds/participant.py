@@ -3,6 +3,7 @@
 """The DDS side of a node: its participant, and readers and writers of CDR bytes in it."""
 
 import ctypes
+from typing import Any
 
 import numpy as np
 from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsPublication
@@ -25,15 +26,19 @@ FOREVER_NS = (1 << 63) - 1
 _MOST_ENDPOINTS = 10_000
 
 
-class CdrWriter(DataWriter):
+class CdrWriter(DataWriter[Any]):
     """A writer of ready CDR bytes.
 
     `DataWriter.write` holds the interpreter's lock until the network has the message, which may
     wait for a slow reader; this one calls the same function through ctypes, which lets it go.
     """
 
-    @c_call('dds_write')
-    def _write_raw(self, writer: dds_c_t.entity, sample: ctypes.c_void_p) -> dds_c_t.returnv:
+    @c_call('dds_write')  # type: ignore[untyped-decorator, no-untyped-call]
+    def _write_raw(
+        self,
+        writer: dds_c_t.entity,  # type: ignore[valid-type]
+        sample: ctypes.c_void_p,
+    ) -> dds_c_t.returnv:  # type: ignore[valid-type]
         pass
 
     def write_cdr(self, cdr: bytes | memoryview) -> None:
@@ -86,21 +91,22 @@ class Participant:
         Raises:
             ValueError: The type is not known.
         """
-        policies = to_dds(
-            qos, self._user_data(type_name, user_data), is_writer=True, lifespan_ns=lifespan_ns
-        )
-        return CdrWriter(self.entity, self._topic(type_name, dds_topic), policies)
+        topic = self._topic(type_name, dds_topic)
+        text = self._user_data(type_name, user_data)
+        policies = to_dds(qos, text, is_writer=True, lifespan_ns=lifespan_ns)
+        return CdrWriter(self.entity, topic, policies)
 
     def create_reader(
         self, type_name: str, dds_topic: str, qos: Qos, *, user_data: str = ''
-    ) -> DataReader:
+    ) -> DataReader[Any]:
         """Return a reader on a DDS topic (with its `rt/` or other prefix).
 
         Raises:
             ValueError: The type is not known.
         """
+        topic = self._topic(type_name, dds_topic)
         policies = to_dds(qos, self._user_data(type_name, user_data), is_writer=False)
-        return DataReader(self.entity, self._topic(type_name, dds_topic), policies)
+        return DataReader(self.entity, topic, policies)
 
     def publishers_on(self, dds_topic: str) -> list[Qos]:
         """Return what each writer on the topic offers that discovery knows of now."""
@@ -111,14 +117,14 @@ class Participant:
         """Leave the domain. Readers and writers must be gone already."""
         del self._alive, self._publications, self.entity, self._domain
 
-    def _topic(self, type_name: str, dds_topic: str) -> Topic:
+    def _topic(self, type_name: str, dds_topic: str) -> Topic[Any]:
         return Topic(self.entity, dds_topic, sample_class(self.messages.store, type_name))
 
     def _user_data(self, type_name: str, extra: str) -> str:
         return f'{extra}typehash={type_hash(self.messages.store, type_name)};'
 
 
-def take_all(reader: DataReader, limit: int) -> list[tuple[bytes, int]]:
+def take_all(reader: DataReader[Any], limit: int) -> list[tuple[bytes, int]]:
     """Take up to `limit` samples.
 
     Returns:

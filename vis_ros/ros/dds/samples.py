@@ -66,22 +66,24 @@ def sample_class(store: Typestore, type_name: str) -> type[IdlStruct]:
     for name, definition in store.fielddefs[type_name][1]:
         fields[name] = _field_type(store, definition, f'{type_name}.{name}')
     name = type_name.rpartition('/')[2]
-    cls = make_idl_struct(name, dds_type_name(type_name), fields, dataclassify=False)
-    cls.serialize = _serialize  # type: ignore[method-assign]
-    cls.deserialize = classmethod(_deserialize)  # type: ignore[assignment, method-assign]
-    cls.deserialize_key = classmethod(_deserialize)  # type: ignore[assignment, method-assign]
-    return cls
+    cls: Any = make_idl_struct(name, dds_type_name(type_name), fields, dataclassify=False)
+    cls.serialize = _serialize
+    cls.deserialize = classmethod(_deserialize)
+    cls.deserialize_key = classmethod(_deserialize)
+    finished: type[IdlStruct] = cls
+    return finished
 
 
 def make_sample(cls: type[IdlStruct], cdr: bytes) -> Any:
     """Return a sample that holds these CDR bytes, encapsulation header included."""
-    sample = object.__new__(cls)
-    sample.cdr = cdr  # type: ignore[attr-defined]
+    sample: Any = object.__new__(cls)
+    sample.cdr = cdr
     return sample
 
 
 def _serialize(sample: Any, **_: Any) -> bytes:
-    return sample.cdr
+    cdr: bytes = sample.cdr
+    return cdr
 
 
 def _deserialize(cls: type[IdlStruct], data: bytes, *_: Any, **__: Any) -> Any:
@@ -93,19 +95,19 @@ def _field_type(store: Typestore, definition: Any, where: str) -> Any:
     if kind == Nodetype.NAME:
         return sample_class(store, detail)
     if kind == Nodetype.BASE:
-        return _base_type(*detail, where)
+        return _base_type(detail[0], detail[1], where)
     item, length = detail
     item_type = _field_type(store, item, where)
     if kind == Nodetype.ARRAY:
-        return idl.array[item_type, length]
+        return idl.array[item_type, length]  # type: ignore[misc]
     if 0 < length <= _LONGEST_BOUND:
-        return idl.sequence[item_type, length]
-    return idl.sequence[item_type]
+        return idl.sequence[item_type, length]  # type: ignore[misc]
+    return idl.sequence[item_type]  # type: ignore[misc]
 
 
 def _base_type(name: str, bound: int, where: str) -> Any:
     if name == 'string':
-        return idl.bounded_str[bound] if bound else str
+        return idl.bounded_str[bound] if bound else str  # type: ignore[misc]
     if name not in _BASE_TYPES:
         raise ValueError(f'{where}: fields of type {name} are not supported')
     return _BASE_TYPES[name]

@@ -68,8 +68,8 @@ class DdsService(Closeable):
         self._lock = threading.Lock()
         reader, writer = _pair(link.participant, type_name, name, is_server=True)
         reader.set_status_mask(DDSStatus.DataAvailable)
-        self._pair: tuple[DataReader, Any] | None = (reader, writer)
-        self._undo = (
+        self._pair: tuple[DataReader[Any], Any] | None = (reader, writer)
+        self._undo: tuple[Callable[[], None], ...] = (
             link.executor.add(reader, self._serve),
             link.graph.add_reader(reader),
             link.graph.add_writer(writer),
@@ -144,7 +144,7 @@ def call_service(
 
 def _pair(
     participant: Participant, type_name: str, name: str, *, is_server: bool
-) -> tuple[DataReader, Any]:
+) -> tuple[DataReader[Any], Any]:
     """Return the reader and the writer of one side, tied together by a common id."""
     digits = '.'.join(f'{byte:x}' for byte in secrets.token_bytes(16))
     user_data = f'{"serviceid" if is_server else "clientid"}={digits};'
@@ -159,7 +159,7 @@ def _pair(
     return reader, writer
 
 
-def _await_caller(reader: DataReader, writer: DataWriter, client_handle: int) -> None:
+def _await_caller(reader: DataReader[Any], writer: DataWriter[Any], client_handle: int) -> None:
     """Wait a little until the caller's reply reader is matched, else it would miss the reply."""
     client = reader.get_matched_publication_data(client_handle)
     deadline = time.monotonic() + _CALLER_PATIENCE_S
