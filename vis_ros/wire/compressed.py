@@ -95,7 +95,7 @@ def _png_size(data: np.ndarray) -> tuple[int, int]:
 
     OpenCV takes the length of a chunk on trust: a broken one made it ask for 4 GB (5.0).
     """
-    view, at = memoryview(data), 8
+    view, at = data.data, 8
     while at + 12 <= data.size:  # length, kind, body, checksum
         length, kind = struct.unpack_from('>I4s', view, at)
         if kind == b'IEND' and at > 8:
