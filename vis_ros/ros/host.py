@@ -8,13 +8,17 @@ and remapped by the host; callbacks run one at a time on the thread that spins; 
 allowed from any thread.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from vis_ros.structures.options import Option
-from vis_ros.wire.messages import Messages
+
+if TYPE_CHECKING:  # its module needs rosbags, which a robot with ROS 2 may not have
+    from vis_ros.wire.messages import Messages
 
 Severity = Literal['debug', 'info', 'warn', 'error', 'fatal']
 
@@ -37,6 +41,30 @@ class Qos:
         reliability = 'reliable' if self.reliable else 'best_effort'
         durability = 'transient_local' if self.transient_local else 'volatile'
         return f'{reliability}/{durability}/keep_last({self.depth})'
+
+
+class Lifecycle(Protocol):
+    """The node core as its host drives it: a managed node of ROS 2.
+
+    Each method does one transition on the thread that spins. It raises to refuse, and then leaves
+    everything as it was before: ValueError or OSError with a text for the user, anything else for
+    a fault of the program. The host logs it and the process lives on in the state before.
+    """
+
+    def configure(self) -> None:
+        """Read the parameters, load what they name and open publishers and services."""
+
+    def activate(self) -> None:
+        """Start to process images."""
+
+    def deactivate(self) -> None:
+        """Stop to process images and keep everything loaded."""
+
+    def cleanup(self) -> None:
+        """Give back everything that `configure` took."""
+
+    def shutdown(self) -> None:
+        """End from whichever state; nothing is called afterwards, and a failure counts as done."""
 
 
 class Closeable(ABC):
@@ -131,6 +159,18 @@ class Host(ABC):
     @abstractmethod
     def publishers_on(self, topic: str) -> list[Qos]:
         """Return the quality of service that each publisher now on `topic` offers."""
+
+    @abstractmethod
+    def attach(self, core: Lifecycle) -> None:
+        """Let the node's lifecycle services drive `core`; called once, before `spin`."""
+
+    @abstractmethod
+    def autostart(self) -> bool:
+        """Configure and activate the attached core without waiting for somebody to ask for it.
+
+        Returns:
+            Whether it is active now; the reason why not is in the log.
+        """
 
     @abstractmethod
     def stop(self) -> None:

@@ -65,6 +65,13 @@ class Messages(Protocol):
             values: One-dimensional array whose dtype is exactly the field's.
         """
 
+    def byte(self, value: bytes) -> Any:
+        """Return what a field of type `byte` takes.
+
+        Args:
+            value: One byte.
+        """
+
 
 class BareMessages:
     """Messages of the `rosbags` type store, for machines without ROS, bags, and tests."""
@@ -79,6 +86,10 @@ class BareMessages:
     def array(self, values: np.ndarray) -> np.ndarray:
         """See `Messages.array`."""
         return values
+
+    def byte(self, value: bytes) -> int:
+        """See `Messages.byte`."""
+        return value[0]
 
     def serialize(self, message: Any) -> memoryview:
         """Return the CDR bytes of a message, with the 4 bytes of the encapsulation header."""

@@ -1,0 +1,115 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments and helpers that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import shtab
+import yaml
+
+from vis_ros.ros.host import Host
+from vis_ros.structures.options import flatten
+
+DEFAULT_METHOD = 'deepsort'
+TRACKS_TOPIC = '/vis_tracker/tracks'
+CAMERA_TOPIC = '/camera/image_raw'
+
+
+def split_ros_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the command's own arguments, and those from `--ros-args` to `--` or to the end."""
+    own: list[str] = []
+    ros: list[str] = []
+    target = own
+    for argument in arguments:
+        if argument == '--ros-args':
+            target = ros
+        target.append(argument)
+        if argument == '--' and target is ros:
+            target = own
+    return own, ros
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name footage."""
+    source = parser.add_argument(
+        'source', metavar='SOURCE', help='video, folder of images, or bag (mcap or sqlite3)'
+    )
+    source.complete = shtab.FILE  # type: ignore[attr-defined]
+    parser.add_argument('--topic', help='image topic of a bag with several')
+    parser.add_argument(
+        '--fps', type=float, help='frames per second of a folder (10), or instead of a video\'s own'
+    )
+
+
+def add_method(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose a method."""
+    parser.add_argument(
+        '--method', '-m', default=DEFAULT_METHOD, help='registered name (%(default)s)'
+    )
+    parser.add_argument('--weights', default='', help='path or name of the weights')
+    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N (%(default)s)')
+    parser.add_argument(
+        '--config', '-c', action='append', default=[], metavar='NAME=VALUE',
+        help='option of the method, such as memory.capacity=32; may be repeated',
+    )
+    parser.add_argument(
+        '--config-file', type=Path, help='YAML file with options of the method'
+    ).complete = shtab.FILE  # type: ignore[attr-defined]
+
+
+def add_host(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that chooses what carries the node."""
+    parser.add_argument(
+        '--host', default='auto', choices=('auto', 'rclpy', 'dds'),
+        help='rclpy where ROS 2 is sourced, else Cyclone DDS (%(default)s)',
+    )
+
+
+def method_config(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of the method that the command line and its file give.
+
+    Raises:
+        ValueError: An argument is no NAME=VALUE, or the file holds no mapping.
+    """
+    config: dict[str, Any] = {}
+    if args.config_file is not None:
+        loaded = yaml.safe_load(args.config_file.read_text()) or {}
+        if not isinstance(loaded, dict):
+            raise ValueError(f'--config-file {args.config_file}: expected names with values')
+        config.update(flatten(loaded))
+    for item in args.config:
+        name, found, value = item.partition('=')
+        if not found or not name:
+            raise ValueError(f'--config {item!r}: expected NAME=VALUE')
+        config[name] = yaml.safe_load(value)
+    return config
+
+
+def run_beside(host: Host, work: Callable[[], None]) -> None:
+    """Run `work` on a thread while the host spins; both end when one of them ends.
+
+    Raises:
+        Exception: Whatever `work` raises.
+    """
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            host.stop()
+
+    thread = threading.Thread(target=run, name='vis_ros command', daemon=True)
+    thread.start()
+    host.spin()
+    thread.join(timeout=5.0)
+    if failure:
+        raise failure[0]

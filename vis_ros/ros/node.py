@@ -1,0 +1,46 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The executable `tracker_node`: the tracker on whatever host this machine has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from vis_ros.ros.core import TrackerCore
+from vis_ros.ros.open_host import open_host
+
+
+def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
+    """Run the tracker until SIGINT or SIGTERM.
+
+    Args:
+        arguments: Command line without the program's name; ROS conventions (`--ros-args`).
+        kind: rclpy, dds, or auto: rclpy where it is installed.
+
+    Returns:
+        0 after a signal, 2 when an argument or a parameter is not right.
+    """
+    try:
+        host = open_host('vis_tracker', sys.argv[1:] if arguments is None else arguments, kind)
+    except ValueError as error:
+        sys.stderr.write(f'tracker_node: {error}\n')
+        return 2
+    try:
+        core = TrackerCore(host)
+        host.attach(core)
+        if core.parameters.autostart:
+            host.autostart()
+        else:
+            host.log('info', 'waiting to be configured (parameter autostart is false)')
+        host.spin()
+    except ValueError as error:
+        host.log('fatal', str(error))
+        return 2
+    finally:
+        host.destroy()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

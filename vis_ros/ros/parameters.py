@@ -1,0 +1,92 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node's parameters: one frozen dataclass, the source of descriptors, checks and docs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vis_ros.structures.options import option
+
+METHOD_PREFIX = 'config.'
+"""Options of the chosen method are parameters with this prefix, such as `config.memory.capacity`."""
+
+
+@dataclass(frozen=True)
+class NodeParameters:
+    """Parameters of the tracker node."""
+
+    method: str = option('deepsort', 'Registered name of the method; see `vis_ros methods`.')
+    weights: str = option(
+        '', 'Weights of the method: path, name of models/weights.yaml, or torchvision:ENUM.NAME.'
+    )
+    device: str = option('cpu', 'Torch device: cpu, cuda or cuda:N.')
+    image_topic: str = option(
+        'image', 'Topic of the images; with image_transport compressed, the topic without /compressed.'
+    )
+    image_transport: str = option(
+        'raw', 'Whether images come raw or compressed.', choices=('raw', 'compressed')
+    )
+    queue: str = option(
+        'latest',
+        'latest: a frame that waits is replaced by a newer one and counted as dropped; '
+        'every: frames wait in order, for replays.',
+        choices=('latest', 'every'),
+    )
+    queue_depth: int = option(
+        64,
+        'Frames that may wait with queue every; when it is full the oldest is dropped and counted.',
+        minimum=1,
+        maximum=100000,
+    )
+    qos_reliability: str = option(
+        'match',
+        'Reliability of the image subscription; match follows the publishers.',
+        choices=('match', 'reliable', 'best_effort'),
+    )
+    qos_depth: int = option(
+        5, 'History depth of the image subscription.', minimum=1, maximum=10000
+    )
+    max_reorder_s: float = option(
+        0.0,
+        'A frame that is older than the previous one by at most this much is dropped as out of '
+        'order; an older one starts a new session (a bag that loops).',
+        unit='s',
+        minimum=0.0,
+        maximum=60.0,
+        mutable=True,
+    )
+    class_filter: tuple[str, ...] = option(
+        (), 'Names of the classes that are published; empty for all.', mutable=True
+    )
+    overlay_alpha: float = option(
+        0.45,
+        'Opacity of the masks in ~/debug/overlay.',
+        minimum=0.0,
+        maximum=1.0,
+        mutable=True,
+    )
+    autostart: bool = option(True, 'Configure and activate at start, without waiting to be told.')
+    warm_up_width: int = option(
+        1280, 'Columns of the blank image that warms the method up; 0 for no warm-up.', unit='px',
+        minimum=0, maximum=16384,
+    )
+    warm_up_height: int = option(
+        720, 'Rows of the blank image that warms the method up; 0 for no warm-up.', unit='px',
+        minimum=0, maximum=16384,
+    )
+    memory_file: str = option(
+        '',
+        'Where the track memory is kept over restarts: read when the node is configured, written '
+        'when it is deactivated. Empty: nowhere.',
+    )
+    memory_period_s: float = option(
+        0.0,
+        'The track memory is also written this often while active; 0 for never.',
+        unit='s',
+        minimum=0.0,
+        maximum=86400.0,
+    )
+    diagnostics_period_s: float = option(
+        1.0, 'How often /diagnostics is published.', unit='s', minimum=0.1, maximum=3600.0
+    )
