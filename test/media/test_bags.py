@@ -1,66 +1,25 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Bags: what is written comes back, whole or damaged."""
+"""Bags: what is written comes back."""
 
-import cv2
 import numpy as np
 import pytest
+from bag_makers import (
+    MESSAGES,
+    STORAGES,
+    assert_frames,
+    compressed,
+    raw,
+    storage_file,
+    text,
+    write_bag,
+)
 from rosbags.interfaces import QosDurability
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.rosbag2.enums import CompressionFormat, CompressionMode
 
 from vis_ros.media.bag_writer import BagWriter
 from vis_ros.media.sources import SourceError, open_source
-from vis_ros.wire.encodings import encode_image, make_header
-from vis_ros.wire.messages import bare_messages
-
-MESSAGES = bare_messages()
-STORAGES = ['mcap', 'sqlite3']
-SUFFIX = {'mcap': '.mcap', 'sqlite3': '.db3'}
-START_NS = 1_700_000_000_123_456_789
-STEP_NS = 50_000_000
-
-
-def pixels(number, size=(48, 64)):
-    """Return an image that no compressor shrinks to nothing."""
-    return np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
-
-
-def raw(number, **changes):
-    header = make_header(MESSAGES, START_NS + number * STEP_NS, 'camera')
-    message = encode_image(MESSAGES, pixels(number), header)
-    for name, value in changes.items():
-        object.__setattr__(message, name, value)
-    return message
-
-
-def compressed(number):
-    data = cv2.imencode('.png', pixels(number)[:, :, ::-1])[1].reshape(-1)
-    header = make_header(MESSAGES, START_NS + number * STEP_NS, 'camera')
-    fields = {'header': header, 'format': 'rgb8; png compressed bgr8', 'data': data}
-    return MESSAGES.make('sensor_msgs/msg/CompressedImage', **fields)
-
-
-def text(value):
-    return MESSAGES.make('std_msgs/msg/String', data=value)
-
-
-def write_bag(path, storage='mcap', topics=('/image',), count=20, make=raw, **options):
-    with BagWriter(path, storage, **options) as writer:
-        for number in range(count):
-            for topic in topics:
-                writer.write(topic, make(number), 1000 + number)
-    return path
-
-
-def storage_file(path):
-    return next(file for file in path.iterdir() if file.name.startswith(path.name))
-
-
-def assert_frames(frames, numbers):
-    assert [frame.stamp_ns for frame in frames] == [START_NS + n * STEP_NS for n in numbers]
-    for frame, number in zip(frames, numbers, strict=True):
-        np.testing.assert_array_equal(frame.image, pixels(number))
 
 
 @pytest.mark.parametrize('storage', STORAGES)
@@ -101,7 +60,7 @@ class TestRoundTrip:
     def test_only_bad_images(self, tmp_path, storage):
         with BagWriter(tmp_path / 'bag', storage) as writer:
             writer.write('/image', raw(0, width=0), 0)
-        with pytest.raises(SourceError, match='no image of /image can be read.*width 0'):
+        with pytest.raises(SourceError, match=r'no image of /image can be read.*width 0'):
             open_source(tmp_path / 'bag')
 
     @pytest.mark.parametrize('mode', [CompressionMode.MESSAGE, CompressionMode.FILE])
@@ -159,93 +118,6 @@ class TestTopics:
         path = write_bag(tmp_path / 'bag', count=1)
         with pytest.raises(SourceError, match='no image topic /depth; its image topics: /image'):
             open_source(path, topic='/depth')
-
-
-@pytest.mark.parametrize('storage', STORAGES)
-class TestDamage:
-    def whole(self, tmp_path, storage, **options):
-        """Return the bytes of a storage file of 300 frames, several chunks, and its name."""
-        path = write_bag(tmp_path / 'bag', storage, count=300, **options)
-        return storage_file(path).read_bytes(), f'cut{SUFFIX[storage]}'
-
-    @pytest.mark.parametrize('share', [0.3, 0.6, 0.95])
-    @pytest.mark.parametrize('compress', [False, True])
-    def test_cut(self, tmp_path, storage, share, compress):
-        data, name = self.whole(tmp_path, storage, compress=compress)
-        (tmp_path / name).write_bytes(data[: int(len(data) * share)])
-        with open_source(tmp_path / name) as source:
-            frames = list(source)
-            assert 300 * (share - 0.2) < len(frames) < 300
-            assert_frames(frames, range(len(frames)))
-            assert 'is not whole' in source.problems[0]
-            assert 'cut off or damaged' in source.problems[-1]
-
-    def test_hole(self, tmp_path, storage):
-        data, name = self.whole(tmp_path, storage, make=compressed)
-        middle = len(data) // 2
-        noise = np.random.default_rng(0).integers(0, 256, 9000, np.uint8).tobytes()
-        (tmp_path / name).write_bytes(data[:middle] + noise + data[middle + 9000 :])
-        with open_source(tmp_path / name) as source:
-            frames = list(source)
-            assert 60 < len(frames) < 300
-            assert_frames(frames[:60], range(60))
-            assert source.problems
-
-    def test_never_written_end(self, tmp_path, storage):
-        data, name = self.whole(tmp_path, storage)
-        half = len(data) // 2
-        (tmp_path / name).write_bytes(data[:half] + bytes(half))
-        with open_source(tmp_path / name) as source:
-            assert 60 < len(list(source)) < 300
-            assert source.problems
-
-    def test_cut_anywhere_never_raises_anything_else(self, tmp_path, storage):
-        path = write_bag(tmp_path / 'bag', storage, count=2)
-        data, name = storage_file(path).read_bytes(), f'cut{SUFFIX[storage]}'
-        for length in range(0, len(data), 997):
-            (tmp_path / name).write_bytes(data[:length])
-            try:
-                with open_source(tmp_path / name) as source:
-                    assert_frames(list(source), range(len(list(source))))
-                    assert source.problems
-            except SourceError as error:
-                assert name in str(error)
-
-    def test_lost_metadata(self, tmp_path, storage):
-        path = write_bag(tmp_path / 'bag', storage, count=3)
-        (path / 'metadata.yaml').unlink()
-        with open_source(path) as source:
-            assert_frames(list(source), range(3))
-            assert 'is not whole' in source.problems[0]
-
-    def test_split_bag_whose_last_file_is_empty(self, tmp_path, storage):
-        folder = tmp_path / 'split'
-        folder.mkdir()
-        for part, start in enumerate((0, 2)):
-            with BagWriter(tmp_path / f'part{part}', storage) as writer:
-                for number in (start, start + 1):
-                    writer.write('/image', raw(number), number)
-            target = folder / f'split_{9 + part}{SUFFIX[storage]}'  # 10 comes after 9
-            storage_file(tmp_path / f'part{part}').rename(target)
-        (folder / f'split_11{SUFFIX[storage]}').write_bytes(b'')
-        with open_source(folder) as source:
-            assert_frames(list(source), range(4))
-            assert any('split_11' in problem for problem in source.problems)
-
-    def test_unmerged_log(self, tmp_path, storage):
-        if storage == 'sqlite3':
-            path = write_bag(tmp_path / 'bag', storage, count=1)
-            (path / 'bag.db3-wal').write_bytes(b'1')
-            with open_source(path) as source:
-                assert 'bag.db3-wal: messages' in source.problems[0]
-
-
-@pytest.mark.parametrize('suffix', ['.mcap', '.db3'])
-@pytest.mark.parametrize('data', [b'', b'garbage' * 100])
-def test_not_a_bag(tmp_path, suffix, data):
-    (tmp_path / f'a{suffix}').write_bytes(data)
-    with pytest.raises(SourceError, match=f'a{suffix}: cannot be read as a bag'):
-        open_source(tmp_path / f'a{suffix}')
 
 
 class TestWriter:
@@ -319,9 +191,7 @@ class TestWriter:
             BagWriter(tmp_path / 'bag', 'bag')
         with BagWriter(tmp_path / 'bag') as writer:
             writer.write('/a', text('a'), 0)
-            with pytest.raises(
-                ValueError, match='/a: expected std_msgs/msg/String, got sensor_msgs'
-            ):
+            with pytest.raises(ValueError, match='/a: expected std_msgs/msg/String, got'):
                 writer.write('/a', raw(0), 1)
             with pytest.raises(ValueError, match='stamp_ns: expected 0 or more'):
                 writer.write('/a', text('a'), -1)

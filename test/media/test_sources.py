@@ -130,7 +130,7 @@ class TestFolder:
 
     def test_only_bad_images(self, tmp_path):
         (tmp_path / '1.jpg').write_bytes(b'broken')
-        with pytest.raises(SourceError, match='none of 1 images can be read: .*1.jpg'):
+        with pytest.raises(SourceError, match=r'none of 1 images can be read: .*1.jpg'):
             open_source(tmp_path)
 
     def test_problems_do_not_grow_without_bound(self, tmp_path):
