@@ -156,6 +156,28 @@ def test_signals_end_the_process_well(number: signal.Signals) -> None:
         assert child.wait(30) == 0
 
 
+class _Core:
+    """Writes down what its host asks for."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        return lambda: self.calls.append(name)
+
+
+def test_core_is_driven_and_shut_down() -> None:
+    host, core = DdsHost('managed'), _Core()
+    with pytest.raises(RuntimeError, match='no core'):
+        host.autostart()
+    host.attach(core)
+    with pytest.raises(RuntimeError, match='already'):
+        host.attach(core)
+    assert host.autostart()
+    host.destroy()
+    assert core.calls == ['configure', 'activate', 'shutdown']
+
+
 def test_bad_override_of_the_host_leaves_nothing_behind() -> None:
     with pytest.raises(ValueError, match='use_sim_time'):
         DdsHost('broken', parse_arguments(['--ros-args', '-p', 'use_sim_time:=7']))

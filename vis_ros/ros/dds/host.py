@@ -16,7 +16,8 @@ from vis_ros.ros.dds.parameter_server import ParameterServer
 from vis_ros.ros.dds.parameter_store import ParameterStore
 from vis_ros.ros.dds.participant import Participant
 from vis_ros.ros.dds.services import DdsService, call_service
-from vis_ros.ros.host import Closeable, Host, Qos, Severity
+from vis_ros.ros.host import Closeable, Host, Lifecycle, Qos, Severity
+from vis_ros.ros.lifecycle import LifecycleMachine, State
 from vis_ros.ros.names import join
 from vis_ros.structures.options import Option
 from vis_ros.wire.messages import bare_messages
@@ -64,6 +65,7 @@ class DdsHost(Host):
         self._executor = Executor(self._participant.entity, self._log_exception)
         self._graph = Graph(self._participant, self._node, self._namespace)
         self._link = Link(self._participant, self._graph, self._executor, self._log)
+        self._lifecycle: LifecycleMachine | None = None
         self._is_destroyed = False
         try:
             self._log.publisher = DdsPublisher(
@@ -174,6 +176,26 @@ class DdsHost(Host):
         name = self._arguments.resolve(topic, self._node, self._namespace, 'topic')
         return self._participant.publishers_on(f'rt{name}')
 
+    def attach(self, core: Lifecycle) -> None:
+        """See `Host.attach`.
+
+        Raises:
+            RuntimeError: A core is attached already.
+        """
+        if self._lifecycle is not None:
+            raise RuntimeError(f'{self._full_name}: a core is attached already')
+        self._lifecycle = LifecycleMachine(core, self)
+
+    def autostart(self) -> bool:
+        """See `Host.autostart`.
+
+        Raises:
+            RuntimeError: No core is attached.
+        """
+        if self._lifecycle is None:
+            raise RuntimeError(f'{self._full_name}: no core is attached')
+        return self._lifecycle.autostart()
+
     def stop(self) -> None:
         """See `Host.stop`; before `spin`, it makes the next `spin` return at once."""
         self._executor.stop()
@@ -183,10 +205,15 @@ class DdsHost(Host):
         self._executor.spin()
 
     def destroy(self) -> None:
-        """See `Host.destroy`; a second call does nothing. `spin` must have returned."""
+        """See `Host.destroy`; shuts an attached core down first. `spin` must have returned.
+
+        A second call does nothing.
+        """
         if self._is_destroyed:
             return
         self._is_destroyed = True
+        if self._lifecycle is not None and self._lifecycle.state is not State.FINALIZED:
+            self._lifecycle.change('shutdown')
         self._log.publisher = None
         self._graph.close()
         self._link.close_all()
