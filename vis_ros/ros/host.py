@@ -182,4 +182,7 @@ class Host(ABC):
 
     @abstractmethod
     def destroy(self) -> None:
-        """Leave the graph and free everything. The host cannot be used afterwards."""
+        """Shut down the attached core, leave the graph and free everything.
+
+        The host cannot be used afterwards; a second call does nothing. `spin` must have returned.
+        """
