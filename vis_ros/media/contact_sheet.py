@@ -13,6 +13,8 @@ from vis_ros.media.overlay import draw_text
 from vis_ros.media.palette import BLACK
 from vis_ros.structures.result import FrameResult
 
+_SPARE = 4  # frames kept per place; the more, the more even are the distances
+
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
@@ -26,8 +28,9 @@ class _Tile:
 class ContactSheet:
     """Frames at equal distances from a run of unknown length, as a grid.
 
-    Keeps less than twice as many small frames as the grid has places: whenever that is full, every
-    second one is dropped and from then on only every second frame of before is taken.
+    Keeps less than four times as many small frames as the grid has places (up to 24 MB by
+    default): whenever that is full, every second one is dropped, and from then on only every
+    second frame of before is taken.
 
     Args:
         columns: Columns of the grid, at least 1.
@@ -67,7 +70,7 @@ class ContactSheet:
         small = fit(image, self._tile_width, self._tile_height).copy()
         observed = sum(track.is_observed for track in result.tracks)
         self._tiles.append(_Tile(small, result.stamp_ns, observed))
-        if len(self._tiles) == 2 * self._columns * self._rows:
+        if len(self._tiles) == _SPARE * self._columns * self._rows:
             self._tiles = self._tiles[::2]
             self._stride *= 2
 

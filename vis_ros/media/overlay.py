@@ -45,14 +45,12 @@ def draw_overlay(
     Raises:
         ValueError: Image and result differ in size, or `alpha` is out of its range.
     """
-    if image.shape != (result.height, result.width, 3) or image.dtype != np.uint8:
-        raise ValueError(
-            f'image: expected uint8 ({result.height}, {result.width}, 3), '
-            f'got {image.dtype} {image.shape}'
-        )
+    shape = (result.height, result.width, 3)
+    if image.shape != shape or image.dtype != np.uint8:
+        raise ValueError(f'image: expected uint8 {shape}, got {image.dtype} {image.shape}')
     if not 0 <= alpha <= 1:
         raise ValueError(f'alpha: expected a value in [0, 1], got {alpha}')
-    canvas = np.ascontiguousarray(image) if not image.flags.c_contiguous else image.copy()
+    canvas = image.copy(order='C')
     scale = max(1.0, min(result.height, result.width) / 720)
     for track in result.tracks:
         _draw_mask(canvas, track, alpha, round(scale))
