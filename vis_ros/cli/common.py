@@ -91,8 +91,13 @@ def method_config(args: argparse.Namespace) -> dict[str, Any]:
     return config
 
 
-def run_beside(host: Host, work: Callable[[], None]) -> None:
+def run_beside(host: Host, work: Callable[[], None], ended: threading.Event) -> None:
     """Run `work` on a thread while the host spins; both end when one of them ends.
+
+    Args:
+        host: Node that spins on this thread.
+        work: Must return soon after `ended` was set.
+        ended: Set here when the host stops spinning, or by anybody else to end the work.
 
     Raises:
         Exception: Whatever `work` raises.
@@ -110,6 +115,7 @@ def run_beside(host: Host, work: Callable[[], None]) -> None:
     thread = threading.Thread(target=run, name='vis_ros command', daemon=True)
     thread.start()
     host.spin()
+    ended.set()
     thread.join(timeout=5.0)
     if failure:
         raise failure[0]

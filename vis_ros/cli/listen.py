@@ -46,9 +46,8 @@ def run(args: argparse.Namespace) -> int:
     listener = Listener(host, args)
     try:
         host.create_subscription(TRACKS_TYPE, args.topic, Qos(depth=50), listener.take)
-        run_beside(host, listener.show)
+        run_beside(host, listener.show, listener.ended)
     finally:
-        listener.ended.set()
         host.destroy()
     return 0 if listener.count else 1
 

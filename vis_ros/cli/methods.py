@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from vis_ros.detectors import DETECTORS
     from vis_ros.methods import METHODS
 
-    methods = Table('method', 'what', 'inputs', 'weights', 'lag', 'licence', 'source')
+    methods = Table('method', 'what', 'inputs', 'weights', 'lag', 'licence', 'source', show_lines=True)
     for name, method in sorted(METHODS.items()):
         weights = 'needed' if method.needs_weights(method.Config()) else 'none by default'
         methods.add_row(
@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         weights = 'needed' if detector.needs_weights else 'none'
         detectors.add_row(name, detector.summary, weights, detector.licence)
     console = Console()
+    if not console.is_terminal:  # for a file or a pipe, a width that needs no folding
+        console = Console(width=200)
     console.print(methods)
     console.print(detectors)
     return 0

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ import cv2
 from vis_ros.cli.common import CAMERA_TOPIC, add_host, add_source, run_beside
 
 _SUBSCRIBER_POLL_S = 0.05
+_LINGER_S = 0.5  # reliable readers take the last frame meanwhile
 
 
 def add_parser(commands: Any) -> None:
@@ -62,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         host = open_host('vis_player', args.ros_arguments, args.host)
         try:
             player = Player(host, source, args)
-            run_beside(host, player.play)
+            run_beside(host, player.play, player.ended)
         finally:
             host.destroy()
         for problem in source.problems:
@@ -85,6 +87,7 @@ class Player:
 
         self._host, self._source, self._args = host, source, args
         self.count = 0
+        self.ended = threading.Event()
         type_name = COMPRESSED_TYPE if args.compressed else IMAGE_TYPE
         topic = args.output + ('/compressed' if args.compressed else '')
         qos = Qos(reliable=not args.best_effort, depth=5)
@@ -97,12 +100,12 @@ class Player:
         """Publish all frames; returns at the end of the source, never when it loops."""
         deadline = time.monotonic() + self._args.wait
         while self._images.subscriber_count() == 0 and time.monotonic() < deadline:
-            time.sleep(_SUBSCRIBER_POLL_S)
-        while True:
+            if self.ended.wait(_SUBSCRIBER_POLL_S):
+                return
+        self._play_once()
+        while self._args.loop and self.count and not self.ended.is_set():
             self._play_once()
-            if not self._args.loop or not self.count:
-                break
-        time.sleep(0.5)  # let reliable readers take the last frame
+        self.ended.wait(_LINGER_S)
         self._host.log('info', f'{self.count} frames published')
 
     def _play_once(self) -> None:
@@ -110,8 +113,8 @@ class Player:
         for frame in self._source:
             first_ns = frame.stamp_ns if first_ns is None else first_ns
             due_s = start_s + (frame.stamp_ns - first_ns) / 1e9 / self._args.rate
-            if (wait_s := due_s - time.monotonic()) > 0:
-                time.sleep(wait_s)
+            if self.ended.wait(max(due_s - time.monotonic(), 0.0)):
+                return
             self._publish(frame)
 
     def _publish(self, frame: Any) -> None:

@@ -64,7 +64,7 @@ class MotionConfig:
         minimum=32, maximum=8192,
     )
     min_area: float = option(
-        0.0006, 'Smallest object, as a share of the image area.', minimum=0.0, maximum=1.0
+        0.0008, 'Smallest object, as a share of the image area.', minimum=0.0, maximum=1.0
     )
     max_area: float = option(
         0.5, 'Largest object, as a share of the image area; larger is a change of light.',

@@ -26,7 +26,7 @@ from vis_ros.methods._detect_then_associate import (
 from vis_ros.methods.base import register_method
 from vis_ros.ops import kalman
 from vis_ros.ops.assignment import assign_optimal
-from vis_ros.ops.boxes import from_cxcyah, iou_matrix, to_cxcyah
+from vis_ros.ops.boxes import area, from_cxcyah, iou_matrix, to_cxcyah
 from vis_ros.structures import Detections, TrackState
 from vis_ros.structures.options import option
 
@@ -67,8 +67,27 @@ class DeepSortConfig(DetectThenAssociateConfig):
         maximum=1e6,
         mutable=True,
     )
+    max_drift: float = option(
+        1.5,
+        'A match is at most 1 + this times the seconds since the track was seen away from where '
+        'the filter expects it, in units of the larger side of its box: the gate of a long lost '
+        'track would cover the whole image otherwise.',
+        unit='1/s',
+        minimum=0.0,
+        maximum=1e6,
+        mutable=True,
+    )
     gallery: int = option(
         50, 'Appearances stored per track, the oldest is replaced.', minimum=1, maximum=1000
+    )
+    max_hiding: float = option(
+        0.3,
+        'The appearance of an observation is not stored when it covers more than this share of the '
+        'predicted box of another track: the two may be one blob, or one may hide the other. 1 '
+        'stores always, as the paper does.',
+        minimum=0.0,
+        maximum=1.0,
+        mutable=True,
     )
     frame_period_s: float = option(
         1.0 / 30.0,
@@ -97,6 +116,7 @@ class DeepSortMethod(DetectThenAssociate):
             'mean': torch.zeros(8, dtype=torch.float64),
             'covariance': torch.eye(8, dtype=torch.float64),
             'gallery': torch.zeros(self.config.gallery, self.detector.feature_size),
+            'stored': torch.zeros((), dtype=torch.int64),
         }
 
     def associate(
@@ -157,8 +177,20 @@ class DeepSortMethod(DetectThenAssociate):
         looks = looks / max(config.max_appearance_distance, 1e-9)
         share = config.motion_weight
         cost = share * motion / config.gate + (1.0 - share) * looks
-        cost[(motion > config.gate) | (looks > 1.0)] = np.inf
+        is_far = self._drift(state, slots, measured) > 1.0
+        cost[(motion > config.gate) | (looks > 1.0) | is_far] = np.inf
         return self._forbid_other_classes(state, slots, found, cost)
+
+    def _drift(
+        self, state: AssociationState, slots: np.ndarray, measured: np.ndarray
+    ) -> np.ndarray:
+        """Return distances (T, N) of detections from predictions, as a share of the largest."""
+        memory = state.memory
+        mean = memory.view('mean')[slots]
+        distance = np.linalg.norm(mean[:, None, :2] - measured[None, :, :2], axis=2)
+        side = mean[:, 3] * np.maximum(mean[:, 2], 1.0)
+        unseen_s = (state.last_ns - memory.view('last_seen_ns')[slots]) / 1e9
+        return distance / (side * (1.0 + self.config.max_drift * unseen_s))[:, None]
 
     def _overlap_cost(
         self, state: AssociationState, slots: np.ndarray, found: Detections
@@ -187,13 +219,31 @@ class DeepSortMethod(DetectThenAssociate):
         measured = to_cxcyah(found.boxes[index].astype(np.float64))
         mean, covariance = memory.view('mean'), memory.view('covariance')
         is_born = memory.view('hits')[slots] == 1
+        hiding = self._hiding(state, slots, found.boxes[index])  # by boxes predicted for now
         born, known = slots[is_born], slots[~is_born]
         mean[born], covariance[born] = kalman.initiate(measured[is_born])
         mean[known], covariance[known] = kalman.update(
             mean[known], covariance[known], measured[~is_born]
         )
-        place = (memory.view('hits')[slots] - 1) % self.config.gallery
-        memory.view('gallery')[slots, place] = found.features[index]
+        clear = is_born | (hiding <= self.config.max_hiding)
+        stored = memory.view('stored')
+        place = stored[slots[clear]] % self.config.gallery
+        memory.view('gallery')[slots[clear], place] = found.features[index[clear]]
+        stored[slots[clear]] += 1
+
+    @staticmethod
+    def _hiding(state: AssociationState, slots: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """Return the largest share (S,) of another confirmed track's box under each box (S, 4)."""
+        memory = state.memory
+        is_other = (memory.view('state') >= TrackState.ACTIVE) & (memory.view('hits') > 1)
+        others = np.flatnonzero(is_other)
+        predicted = from_cxcyah(memory.view('mean')[others, :4])
+        low = np.maximum(boxes[:, None, :2], predicted[None, :, :2])
+        high = np.minimum(boxes[:, None, 2:], predicted[None, :, 2:])
+        sides = np.maximum(high - low, 0)
+        share = sides[..., 0] * sides[..., 1] / np.maximum(area(predicted), 1e-9)
+        share[slots[:, None] == others[None, :]] = 0.0
+        return share.max(axis=1, initial=0.0)
 
     def lost_boxes(self, state: AssociationState) -> np.ndarray:
         """Return the boxes that the filters predict."""
