@@ -126,11 +126,11 @@ def call_service(
             raise TimeoutError(f'{name}: no such service within {timeout_s} s')
         time.sleep(_POLL_S)
     mine = (secrets.randbits(64), 1)
-    writer.write_cdr(encode(participant.messages, mine, request))
     reader.set_status_mask(DDSStatus.DataAvailable)
     wait_set = WaitSet(participant.entity)
-    wait_set.attach(reader)
+    wait_set.attach(reader)  # before the question, else a quick answer would not wake it
     try:
+        writer.write_cdr(encode(participant.messages, mine, request))
         while (left_s := deadline - time.monotonic()) > 0:
             wait_set.wait(int(min(left_s, 0.1) * 1e9))
             for cdr, _ in take_all(reader, _MOST_REQUESTS):
