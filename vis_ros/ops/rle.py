@@ -101,7 +101,7 @@ def to_coco(rle: Rle, height: int, width: int) -> dict[str, Any]:
     """
     if rle.area_px == 0:
         return {'size': [height, width], 'counts': [height * width]}
-    if rle.x + rle.width > width or rle.y + rle.height > height:
+    if min(rle.x, rle.y) < 0 or rle.x + rle.width > width or rle.y + rle.height > height:
         to_dense(rle, height, width)  # raises with the numbers
     by_column = decode(rle).T  # (w, h): each row is a column of the image
     padded = np.zeros((rle.width, rle.height + 2), dtype=np.int8)
