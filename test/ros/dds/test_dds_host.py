@@ -122,6 +122,10 @@ def test_stop_from_another_thread_and_spin_again() -> None:
     finally:
         host.destroy()
         host.destroy()
+    host.stop()  # a late signal or timer of somebody else
+    host.log('info', 'late')
+    with pytest.raises(RuntimeError, match='destroyed'):
+        host.spin()
 
 
 def test_stop_from_a_callback_on_the_main_thread() -> None:

@@ -54,7 +54,7 @@ class Executor:
     def __init__(self, participant: DomainParticipant, on_error: Callable[[str], None]) -> None:
         self._on_error = on_error
         self._wait_set = WaitSet(participant)
-        self._wake = GuardCondition(participant)
+        self._wake: GuardCondition | None = GuardCondition(participant)
         self._wait_set.attach(self._wake)
         # The tuples are replaced, never changed, so that they are read without the lock.
         self._sources: tuple[tuple[Entity, Callable[[], None]], ...] = ()
@@ -68,7 +68,7 @@ class Executor:
         with self._lock:
             self._sources += (source,)
             self._wait_set.attach(entity)
-        self._wake.set(True)
+        self._nudge()
 
         def remove() -> None:
             with self._lock:
@@ -86,7 +86,7 @@ class Executor:
         timer = Timer(period_s, callback, self._forget)
         with self._lock:
             self._timers += (timer,)
-        self._wake.set(True)
+        self._nudge()
         return timer
 
     def call(self, callback: Callable[..., Any], *arguments: Any) -> Any:
@@ -100,14 +100,21 @@ class Executor:
     def stop(self) -> None:
         """Make `spin` return soon; when it does not run, its next call returns at once."""
         self._must_stop = True
-        self._wake.set(True)
+        self._nudge()
 
     def spin(self) -> None:
-        """Run callbacks until `stop`, SIGINT or SIGTERM."""
+        """Run callbacks until `stop`, SIGINT or SIGTERM.
+
+        Raises:
+            RuntimeError: The executor is closed.
+        """
+        wake = self._wake
+        if wake is None:
+            raise RuntimeError('this host is destroyed and cannot spin')
         with self._signals():
             while not self._must_stop:
                 self._wait_set.wait(self._patience_ns())
-                self._wake.set(False)
+                wake.set(False)
                 self._run_timers()
                 for _, run in self._sources:
                     if self._must_stop:
@@ -121,8 +128,16 @@ class Executor:
             for entity, _ in self._sources:
                 self._wait_set.detach(entity)
             self._sources = self._timers = ()
-            self._wait_set.detach(self._wake)
-            del self._wait_set, self._wake
+            wake, self._wake = self._wake, None
+            if wake is not None:
+                self._wait_set.detach(wake)
+            del self._wait_set
+
+    def _nudge(self) -> None:
+        """Make the loop look again; does nothing once the executor is closed."""
+        wake = self._wake
+        if wake is not None:
+            wake.set(True)
 
     def _forget(self, timer: Timer) -> None:
         with self._lock:
