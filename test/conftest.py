@@ -14,10 +14,6 @@ hypothesis.settings.register_profile('vis_ros', deadline=None, max_examples=60)
 hypothesis.settings.load_profile('vis_ros')
 
 
-def pytest_configure(config):
-    config.addinivalue_line('markers', 'gpu: needs a CUDA device; skips itself without one')
-
-
 @pytest.fixture
 def blank():
     """Return a maker of black frames: `blank(stamp_ns, height=24, width=32)`."""

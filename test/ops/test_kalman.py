@@ -20,9 +20,7 @@ class OneFilter:
         h = z[3]
         self.x = np.concatenate((z, np.zeros(4)))
         position, rate = 2 * h / 20, 10 * h / 160
-        self.p = np.diag(
-            np.square([position, position, 1e-2, position, rate, rate, 1e-5, rate])
-        )
+        self.p = np.diag(np.square([position, position, 1e-2, position, rate, rate, 1e-5, rate]))
 
     def predict(self) -> None:
         h = self.x[3]

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mask R-CNN from torchvision, in its two versions, with an appearance for each instance.
 
-Source: He et al., "Mask R-CNN", ICCV 2017 (v1); Li et al., "Benchmarking Detection Transfer Learning
-with Vision Transformers", 2021 (the recipe of v2). The appearance is not from the papers: it is the
-mean of the backbone's features over the mask.
+Source: He et al., "Mask R-CNN", ICCV 2017 (v1); Li et al., "Benchmarking Detection Transfer
+Learning with Vision Transformers", 2021 (the recipe of v2). The appearance is not from the papers:
+it is the mean of the backbone's features over the mask.
 """
 
 from __future__ import annotations
@@ -241,8 +241,8 @@ def paste_masks(
 ) -> list[CropMask]:
     """Return the masks of boxes in the source image, each in a crop of its own.
 
-    The pixels are those of torchvision's `paste_masks_in_image`, thresholded, without a whole image
-    for each mask. A crop may be empty.
+    The pixels are those of torchvision's `paste_masks_in_image`, thresholded, without a whole
+    image for each mask. A crop may be empty.
 
     Args:
         masks: float32 tensor (N, 28, 28) on the CPU, probabilities.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -43,7 +44,10 @@ def save_snapshot(path: Path, snapshot: Snapshot) -> None:
         OSError: The folder is missing or not writable, or the disk is full.
     """
     text = json.dumps({'format': FORMAT, **snapshot.meta}, sort_keys=True)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in snapshot.tensors.items()}
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)  # none shared
+        for name, value in snapshot.tensors.items()
+    }
     data = save(tensors, metadata={'vis_ros': text})
     handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
     try:
@@ -72,6 +76,6 @@ def load_snapshot(path: Path) -> Snapshot:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f'{path}: not a readable track memory: {error}') from error
-    if meta.pop('format', None) != FORMAT:
+    if not isinstance(meta, dict) or meta.pop('format', None) != FORMAT:
         raise ValueError(f'{path}: a safetensors file, but not a "{FORMAT}"')
     return Snapshot(tensors, meta)
