@@ -74,7 +74,7 @@ def test_parameter_file(tmp_path: Path) -> None:
         'empty:\n  ros__parameters:\n'
     )
     arguments = parse_arguments(['--ros-args', '--params-file', str(path), '-p', 'b:=7'])
-    nodes = '/vis /robot/vis /cell/vis /x/seer /x/y/seer /deep /x/y/deep'.split()
+    nodes = ['/vis', '/robot/vis', '/cell/vis', '/x/seer', '/x/y/seer', '/deep', '/x/y/deep']
     assert [arguments.overrides(node)['a'] for node in nodes] == [2, 3, 4, 5, 1, 6, 6]
     assert arguments.overrides('/empty') == {
         'a': 1,
@@ -107,7 +107,15 @@ def test_missing_parameter_file() -> None:
 
 
 def test_remaps() -> None:
-    argv = '--ros-args -r image:=/camera/image_raw --remap ~/tracks:=out -r __node:=eye'.split()
+    argv = [
+        '--ros-args',
+        '-r',
+        'image:=/camera/image_raw',
+        '--remap',
+        '~/tracks:=out',
+        '-r',
+        '__node:=eye',
+    ]
     arguments = parse_arguments([*argv, '-r', '__ns:=/robot', '-r', 'image:=never'])
     assert arguments.node_name('vis') == 'eye'
     assert arguments.namespace('vis') == '/robot'
