@@ -1,9 +1,10 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Package metadata lives here and not in pyproject.toml: Humble's setuptools (59) ignores the latter.
+"""Package metadata lives here and not in pyproject.toml: Humble's setuptools (59) ignores the
+latter.
 
-`install_requires` names only setuptools, as ROS packages do: on a robot rosdep and the system bring
-the libraries. Without ROS, `pip install .[all]` brings them from PyPI.
+`install_requires` names only setuptools, as ROS packages do: on a robot rosdep and the system
+bring the libraries. Without ROS, `pip install .[all]` brings them from PyPI.
 """
 
 from glob import glob
@@ -20,7 +21,7 @@ CORE = [
     'torch>=2.4',
     'torchvision>=0.19',
 ]
-BARE = ['cyclonedds>=11', 'mcap', 'rich', 'rosbags>=0.11', 'shtab']
+BARE = ['cyclonedds>=11', 'rich', 'rosbags>=0.11', 'shtab']
 TEST = [
     'hypothesis',
     'mypy',

@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the files that ship with the package lie: messages, configuration, weights, launch files."""
+"""Where the shipped files lie: messages, configuration, weights, launch files."""
 
 import os
 import sys

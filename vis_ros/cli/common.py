@@ -43,7 +43,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     source.complete = shtab.FILE  # type: ignore[attr-defined]
     parser.add_argument('--topic', help='image topic of a bag with several')
     parser.add_argument(
-        '--fps', type=float, help='frames per second of a folder (10), or instead of a video\'s own'
+        '--fps', type=float, help="frames per second of a folder (10), or instead of a video's own"
     )
 
 
@@ -55,7 +55,11 @@ def add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--weights', default='', help='path or name of the weights')
     parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N (%(default)s)')
     parser.add_argument(
-        '--config', '-c', action='append', default=[], metavar='NAME=VALUE',
+        '--config',
+        '-c',
+        action='append',
+        default=[],
+        metavar='NAME=VALUE',
         help='option of the method, such as memory.capacity=32; may be repeated',
     )
     parser.add_argument(
@@ -66,7 +70,9 @@ def add_method(parser: argparse.ArgumentParser) -> None:
 def add_host(parser: argparse.ArgumentParser) -> None:
     """Add the argument that chooses what carries the node."""
     parser.add_argument(
-        '--host', default='auto', choices=('auto', 'rclpy', 'dds'),
+        '--host',
+        default='auto',
+        choices=('auto', 'rclpy', 'dds'),
         help='rclpy where ROS 2 is sourced, else Cyclone DDS (%(default)s)',
     )
 

@@ -47,7 +47,9 @@ def add_parser(commands: Any) -> None:
         '--out', '-o', type=Path, default=Path('out/demo'), help='folder (%(default)s)'
     ).complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     parser.add_argument(
-        '--host', default='dds', choices=('auto', 'rclpy', 'dds'),
+        '--host',
+        default='dds',
+        choices=('auto', 'rclpy', 'dds'),
         help='what carries the nodes (%(default)s: runs everywhere)',
     )
     parser.set_defaults(run=run)

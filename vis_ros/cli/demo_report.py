@@ -60,7 +60,9 @@ def _draw(out: Path, bag: Path, results: Mapping[int, Any]) -> None:
     stamps = sorted(results)
     period_s = float(np.median(np.diff(stamps))) / 1e9 if len(stamps) > 1 else 0.1
     count = 0
-    with VideoWriter(out / 'overlay.mp4', round(1 / max(period_s, 1e-3), 2), overwrite=True) as mp4:
+    with VideoWriter(
+        out / 'overlay.mp4', round(1 / max(period_s, 1e-3), 2), overwrite=True
+    ) as mp4:
         for message in _messages(bag, OVERLAY_TOPIC):
             frame = frame_of(message)
             mp4.write(frame.image)

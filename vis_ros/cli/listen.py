@@ -25,8 +25,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         'listen',
         help='show the tracks of a running tracker',
-        description='Subscribe to vis_msgs/InstanceTrackArray and show a live table of the tracks; '
-        'on a pipe, a line for each second.',
+        description='Subscribe to vis_msgs/InstanceTrackArray and show a live table of the tracks;
+        ' 'on a pipe, a line for each second.',
     )
     parser.add_argument('--topic', default=TRACKS_TOPIC, help='topic of the tracks (%(default)s)')
     parser.add_argument('--json', action='store_true', help='one line of JSON for each message')
@@ -112,7 +112,14 @@ class Listener:
         if message is None:
             return Table(title=f'waiting for {self._args.topic}')
         table = Table(
-            'id', 'class', 'state', 'score', 'box [px]', 'age [s]', 'hits', 'velocity [px/s]',
+            'id',
+            'class',
+            'state',
+            'score',
+            'box [px]',
+            'age [s]',
+            'hits',
+            'velocity [px/s]',
             title=f'{message.method}: {self.count} messages, latency {self._latency_ms:.1f} ms',
         )
         now_s = _seconds(message.header.stamp)

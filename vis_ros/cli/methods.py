@@ -27,7 +27,9 @@ def run(args: argparse.Namespace) -> int:
     from vis_ros.detectors import DETECTORS
     from vis_ros.methods import METHODS
 
-    methods = Table('method', 'what', 'inputs', 'weights', 'lag', 'licence', 'source', show_lines=True)
+    methods = Table(
+        'method', 'what', 'inputs', 'weights', 'lag', 'licence', 'source', show_lines=True
+    )
     for name, method in sorted(METHODS.items()):
         weights = 'needed' if method.needs_weights(method.Config()) else 'none by default'
         methods.add_row(

@@ -43,8 +43,8 @@ def _lines() -> Iterator[str]:
     yield '# Parameters'
     yield ''
     yield (
-        'Written by `vis_ros parameters > docs/parameters.md`; a test compares the two. Parameters '
-        'marked *run time* may change while the node is active; the others are fixed from '
+        'Written by `vis_ros parameters > docs/parameters.md`; a test compares the two. '
+        'Parameters marked *run time* may change while the node is active; the others are fixed from '
         '`configure` to `cleanup`.'
     )
     yield from _section('The node', options_of(NodeParameters), '')

@@ -26,9 +26,7 @@ def add_parser(commands: Any) -> None:
         'at the rate at which they were recorded.',
     )
     add_source(parser)
-    parser.add_argument(
-        '--output', default=CAMERA_TOPIC, help='topic to publish on (%(default)s)'
-    )
+    parser.add_argument('--output', default=CAMERA_TOPIC, help='topic to publish on (%(default)s)')
     parser.add_argument('--rate', type=float, default=1.0, help='speed factor (%(default)s)')
     parser.add_argument('--loop', action='store_true', help='start over at the end')
     parser.add_argument(
@@ -36,7 +34,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument('--frame-id', default='', help='frame id; empty keeps the recorded one')
     parser.add_argument(
-        '--stamps', default='now', choices=('now', 'recorded'),
+        '--stamps',
+        default='now',
+        choices=('now', 'recorded'),
         help='stamps of the images: the time of publishing, or as recorded (%(default)s)',
     )
     parser.add_argument(
@@ -46,7 +46,10 @@ def add_parser(commands: Any) -> None:
         '--best-effort', action='store_true', help='offer best effort, as many cameras do'
     )
     parser.add_argument(
-        '--wait', type=float, default=10.0, metavar='SECONDS',
+        '--wait',
+        type=float,
+        default=10.0,
+        metavar='SECONDS',
         help='wait so long for a first subscriber (%(default)s)',
     )
     add_host(parser)

@@ -65,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
         with ReplayOutputs(args, method.classes, source.fps) as outputs:
             with Progress(console=console, transient=True) as progress:
                 total = min(filter(None, (source.count, args.limit)), default=None)
-                bar = progress.add_task(f'{args.method} over {Path(args.source).name}', total=total)
+                bar = progress.add_task(
+                    f'{args.method} over {Path(args.source).name}', total=total
+                )
                 for index, frame in enumerate(source):
                     if index == args.limit:
                         break

@@ -60,15 +60,20 @@ class MotionConfig:
         maximum=1000.0,
     )
     width: int = option(
-        640, 'Columns at which the image is looked at; wider ones are shrunk.', unit='px',
-        minimum=32, maximum=8192,
+        640,
+        'Columns at which the image is looked at; wider ones are shrunk.',
+        unit='px',
+        minimum=32,
+        maximum=8192,
     )
     min_area: float = option(
         0.0008, 'Smallest object, as a share of the image area.', minimum=0.0, maximum=1.0
     )
     max_area: float = option(
-        0.5, 'Largest object, as a share of the image area; larger is a change of light.',
-        minimum=0.0, maximum=1.0,
+        0.5,
+        'Largest object, as a share of the image area; larger is a change of light.',
+        minimum=0.0,
+        maximum=1.0,
     )
     gap: float = option(
         0.02,
@@ -103,9 +108,9 @@ class MotionDetector(Detector):
     """Detects what moves before a fixed camera. One class, `object`.
 
     The first background is the temporal median of the warm-up, so that people who walk through it
-    leave nothing behind. Who stood still then and walks off later uncovers ground that differs from
-    the model: such a ghost has edges in the background image, but none in the camera's image, and
-    is left out, and its ground is remembered until the model has learned it.
+    leave nothing behind. Who stood still then and walks off later uncovers ground that differs
+    from the model: such a ghost has edges in the background image, but none in the camera's image,
+    and is left out, and its ground is remembered until the model has learned it.
     """
 
     Config = MotionConfig
@@ -238,9 +243,7 @@ def _is_ghost(mask: CropMask, image: np.ndarray, background: np.ndarray) -> bool
 
 def _edges(image: np.ndarray) -> np.ndarray:
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    return cv2.magnitude(
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    )
+    return cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
 
 
 def _at_source_size(mask: CropMask, scale: float, size: tuple[int, ...]) -> CropMask:

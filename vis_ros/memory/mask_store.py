@@ -39,7 +39,7 @@ class MaskStore:
         return Rle() if mask is None else from_crop(mask)
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Return all masks as two tensors: `place` (M, 4) and `counts` with a length before each."""
+        """Return all masks: `place` (M, 4), and `counts` with a length before each."""
         rles = [self.rle(slot) for slot in range(len(self.masks))]
         counts = [np.concatenate(([rle.counts.size], rle.counts.astype(np.int64))) for rle in rles]
         place = [(rle.x, rle.y, rle.width, rle.height) for rle in rles]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +29,7 @@ _RESTART_NS = _NS  # a longer gap after a restore is a restart, in which nothing
 class MemoryConfig:
     """Capacity and ageing of the track memory."""
 
-    capacity: int = option(
-        64, 'Tracks held at once, LOST ones included.', minimum=1, maximum=4096
-    )
+    capacity: int = option(64, 'Tracks held at once, LOST ones included.', minimum=1, maximum=4096)
     confirm_hits: int = option(
         3, 'Observations after which a TENTATIVE track becomes ACTIVE.', minimum=1, maximum=1000
     )
@@ -99,8 +98,8 @@ class TrackMemory:
     ) -> None:
         self.config = config
         slots = config.capacity
-        int64 = {'dtype': torch.int64, 'device': device}
-        float32 = {'dtype': torch.float32, 'device': device}
+        int64: dict[str, Any] = {'dtype': torch.int64, 'device': device}
+        float32: dict[str, Any] = {'dtype': torch.float32, 'device': device}
         self._is_restored = False
         self._births = {name: value.to(device) for name, value in (extras or {}).items()}
         self.tensors: dict[str, Tensor] = {
@@ -140,7 +139,7 @@ class TrackMemory:
     def update(
         self, stamp_ns: int | Tensor, seen: Observations, match: Tensor, birth: Tensor
     ) -> Tensor:
-        """Take one frame into the memory; every accepted frame counts, also one without detections.
+        """Take one frame into the memory; one without detections counts too.
 
         Args:
             stamp_ns: Stamp of the frame [ns], not before the previous one.
@@ -190,7 +189,9 @@ class TrackMemory:
         t, config = self.tensors, self.config
         state = t['state']
         t['misses'] = torch.where(is_seen, 0, t['misses'] + self.occupied)
-        confirmed = is_seen & ((state != TrackState.TENTATIVE) | (t['hits'] >= config.confirm_hits))
+        confirmed = is_seen & (
+            (state != TrackState.TENTATIVE) | (t['hits'] >= config.confirm_hits)
+        )
         state = torch.where(confirmed, int(TrackState.ACTIVE), state)
         gone = ~is_seen & (state == TrackState.ACTIVE)
         state = torch.where(gone, int(TrackState.LOST), state)

@@ -128,7 +128,11 @@ class DetectThenAssociate(Method):
         return state, [result]
 
     def _remember(
-        self, state: AssociationState, found: Detections, pairs: list[tuple[int, int]], stamp_ns: int
+        self,
+        state: AssociationState,
+        found: Detections,
+        pairs: list[tuple[int, int]],
+        stamp_ns: int,
     ) -> np.ndarray:
         match = np.full(self.config.memory.capacity, -1, np.int64)
         is_new = found.scores >= self.config.birth_score

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a method is: the whole model, from an image to the tracks in it.
 
-Not a detector with a tracker bolted on: a method may feed its memory back into the backbone, or look
-at a clip. Networks hold no state; all that a stream leaves behind is in the state, one for each
-camera. One file of this folder holds one method, and registers it by its name.
+Not a detector with a tracker bolted on: a method may feed its memory back into the backbone, or
+look at a clip. Networks hold no state; all that a stream leaves behind is in the state, one for
+each camera. One file of this folder holds one method, and registers it by its name.
 """
 
 from __future__ import annotations

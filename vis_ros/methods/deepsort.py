@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`deepsort`: motion by a Kalman filter, appearance by a gallery, matched in a cascade.
 
-Source: Wojke et al., "Simple Online and Realtime Tracking with a Deep Association Metric", ICIP 2017.
-The appearance is the detector's own (mask-pooled backbone features, or colour histograms), where the
-paper trains a network for pedestrians. Time is taken from the stamps: one step of the filter is one
-nominal frame period, whatever the camera delivers.
+Source: Wojke et al., "Simple Online and Realtime Tracking with a Deep Association Metric", ICIP
+2017. The appearance is the detector's own (mask-pooled backbone features, or colour histograms),
+where the paper trains a network for pedestrians. Time is taken from the stamps: one step of the
+filter is one nominal frame period, whatever the camera delivers.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class DeepSortConfig(DetectThenAssociateConfig):
     )
     max_hiding: float = option(
         0.3,
-        'The appearance of an observation is not stored when it covers more than this share of the '
-        'predicted box of another track: the two may be one blob, or one may hide the other. 1 '
+        'The appearance of an observation is not stored when it covers more than this share of '
+        'the predicted box of another track: the two may be one blob, or one may hide the other. 1 '
         'stores always, as the paper does.',
         minimum=0.0,
         maximum=1.0,
@@ -166,7 +166,7 @@ class DeepSortMethod(DetectThenAssociate):
     def _appearance_cost(
         self, state: AssociationState, slots: np.ndarray, found: Detections
     ) -> np.ndarray:
-        """Return costs (T, N) scaled so that 1 is the largest allowed one; infinite beyond gates."""
+        """Return costs (T, N): 1 is the largest allowed one, infinite beyond the gates."""
         config, memory = self.config, state.memory
         measured = to_cxcyah(found.boxes.astype(np.float64))
         motion = kalman.gating_distance(

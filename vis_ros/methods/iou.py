@@ -3,9 +3,9 @@
 """`iou`: IoUTracker+, association by overlap alone.
 
 Source: Bochinski et al., "High-Speed Tracking-by-Detection Without Using Image Information", AVSS
-2017: each track takes the detection that overlaps its last box most. The "+" is the baseline of the
-VIS papers (Yang et al., "Video Instance Segmentation", ICCV 2019), which print no details of it:
-here it means that classes must agree and that unmatched tracks stay in memory.
+2017: each track takes the detection that overlaps its last box most. The "+" is the baseline of
+the VIS papers (Yang et al., "Video Instance Segmentation", ICCV 2019), which print no details of
+it: here it means that classes must agree and that unmatched tracks stay in memory.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ def load_strictly(module: nn.Module, weights: LoadedWeights) -> None:
         ),
     ]
     if found := [problem for problem in problems if problem]:
-        raise ValueError(f'{weights.source} does not fit {type(module).__name__}: {"; ".join(found)}')
+        raise ValueError(
+            f'{weights.source} does not fit {type(module).__name__}: {"; ".join(found)}'
+        )
     module.load_state_dict(dict(given))
 
 

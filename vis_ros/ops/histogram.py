@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Colour histograms of masked objects: an appearance that needs no network."""
 
+import itertools
+
 import cv2
 import numpy as np
 
@@ -31,8 +33,7 @@ def colour_histogram(image: np.ndarray, mask: CropMask) -> np.ndarray:
     pixels = mask.pixels.view(np.uint8)
     edges = np.linspace(0, height, _BANDS + 1).round().astype(int)
     bands = [
-        _band(hsv[top:bottom], pixels[top:bottom])
-        for top, bottom in zip(edges[:-1], edges[1:], strict=True)
+        _band(hsv[top:bottom], pixels[top:bottom]) for top, bottom in itertools.pairwise(edges)
     ]
     vector = np.concatenate(bands)
     norm = float(np.linalg.norm(vector))

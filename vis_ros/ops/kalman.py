@@ -4,8 +4,8 @@
 
 Source: Wojke et al., "Simple Online and Realtime Tracking with a Deep Association Metric", 2017,
 section 2.1. State: centre x, centre y, aspect ratio (width / height), height, and their rates per
-frame period. There the filter steps once a frame; here one step lasts `steps` nominal frame periods
-(stamps decide, not frame counts), the process noise growing in proportion.
+frame period. There the filter steps once a frame; here one step lasts `steps` nominal frame
+periods (stamps decide, not frame counts), the process noise growing in proportion.
 """
 
 import numpy as np
@@ -43,7 +43,9 @@ def initiate(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, _diagonal(deviation**2)
 
 
-def predict(mean: np.ndarray, covariance: np.ndarray, steps: float) -> tuple[np.ndarray, np.ndarray]:
+def predict(
+    mean: np.ndarray, covariance: np.ndarray, steps: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Move filters forward in time.
 
     Args:

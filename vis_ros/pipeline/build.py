@@ -28,11 +28,11 @@ def build_method(
             (`**{'memory.capacity': 32}`).
 
     Raises:
-        ValueError: The name, an option, the device or the weights are not right; the text names the
-            value and what was expected.
+        ValueError: The name, an option, the device or the weights are not right; the text names
+            the value and what was expected.
     """
     method_class = find_method(name)
-    options = build_config(method_class.Config, config)
+    options: Any = build_config(method_class.Config, config)
     check_device(device)
     loaded = load_weights(weights or '')
     if loaded is None and method_class.needs_weights(options):

@@ -25,9 +25,9 @@ class Processed(NamedTuple):
 class TrackingSession:
     """Runs a method over the frames of one camera, for ever.
 
-    A frame whose stamp lies before that of the previous one starts a new session: the bag loops, or
-    simulated time was set back. The memory is empty then and the session id is one higher. Results
-    that were still due are dropped and counted.
+    A frame whose stamp lies before that of the previous one starts a new session: the bag loops,
+    or simulated time was set back. The memory is empty then and the session id is one higher.
+    Results that were still due are dropped and counted.
 
     Holds at most `method.lag` + 1 frames.
 

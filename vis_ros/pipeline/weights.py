@@ -40,9 +40,8 @@ def load_weights(text: str) -> LoadedWeights | None:
         return _from_torchvision(text)
     entries = manifest()
     if text in entries:
-        entry = entries[text]
-        path = resource_path('models') / entry['file']
-        return _from_file(path, entry['sha256'])
+        named = entries[text]
+        return _from_file(resource_path('models') / named['file'], named['sha256'])
     path = Path(text).expanduser()
     known = {str(resource_path('models') / entry['file']): entry for entry in entries.values()}
     entry = known.get(str(path.resolve()))
@@ -123,8 +122,8 @@ def _from_torchvision(text: str) -> LoadedWeights:
         raise ValueError(f'weights: torchvision has no weights {name!r}: {error}') from error
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f'weights: {text} could not be downloaded ({_first_line(error)}). Download the file on '
-            'a machine with internet, copy it here and give its full path.'
+            f'weights: {text} could not be downloaded ({_first_line(error)}). Download the '
+            'file on a machine with internet, copy it here and give its full path.'
         ) from error
 
 

@@ -3,7 +3,8 @@
 """Configuration as frozen dataclasses whose fields carry their documentation and limits.
 
 Every configuration of the project (methods, memory, node) is such a dataclass. The parameter
-reference, the ROS parameter descriptors, the command line and all checks come from the same fields.
+reference, the ROS parameter descriptors, the command line and all checks come from the same
+fields.
 """
 
 import dataclasses
@@ -138,7 +139,8 @@ def build_config(cls: type[T], values: Mapping[str, Any] | None = None) -> T:
             accepted too. What is not named keeps its default.
 
     Raises:
-        ValueError: A name is unknown (the nearest known one is suggested) or a value is not allowed.
+        ValueError: A name is unknown (the nearest known one is suggested) or a value is not
+            allowed.
     """
     return replace_config(cls(), values or {})
 

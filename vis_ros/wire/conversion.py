@@ -105,9 +105,7 @@ def rle_of(message: Any) -> Rle:
     area, total = int(message.width) * int(message.height), int(counts.sum(dtype=np.int64))
     if area != total:
         raise ValueError(f'counts: expected a sum of {area}, got {total}')
-    return Rle(
-        int(message.x), int(message.y), int(message.width), int(message.height), counts
-    )
+    return Rle(int(message.x), int(message.y), int(message.width), int(message.height), counts)
 
 
 def result_of(message: Any) -> FrameResult:

@@ -29,7 +29,8 @@ _SERVICES: Mapping[str, str] = {
     ),
     'rcl_interfaces/srv/GetParameterTypes': 'string[] names\n---\nuint8[] types\n',
     'rcl_interfaces/srv/SetParameters': (
-        'rcl_interfaces/Parameter[] parameters\n---\nrcl_interfaces/SetParametersResult[] results\n'
+        'rcl_interfaces/Parameter[] parameters\n---\n'
+        'rcl_interfaces/SetParametersResult[] results\n'
     ),
     'rcl_interfaces/srv/SetParametersAtomically': (
         'rcl_interfaces/Parameter[] parameters\n---\nrcl_interfaces/SetParametersResult result\n'
@@ -104,7 +105,9 @@ class BareMessages:
         try:
             return self.store.deserialize_cdr(data, type_name)
         except Exception as error:  # the generated decoder raises whatever its input provokes
-            raise ValueError(f'{type_name}: {len(data)} bytes that do not decode: {error}') from error
+            raise ValueError(
+                f'{type_name}: {len(data)} bytes that do not decode: {error}'
+            ) from error
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,57 @@
+# Two commands are the contract: `make demo` and `make test`, on a fresh machine each.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ROS := $(firstword $(wildcard /opt/ros/*/setup.bash))
+
+.PHONY: help install demo test lint format docs bench clean
+
+help:
+	@echo 'make demo     set up, then camera -> tracker -> planner on real footage; results in out/demo'
+	@echo 'make test     set up, then all tests (with ROS 2 too, where /opt/ros has one)'
+	@echo 'make lint     ruff and mypy'
+	@echo 'make bench    the benchmarks of benchmarks/'
+	@echo 'make docs     write docs/parameters.md anew'
+
+install: $(STAMP)
+
+$(STAMP): setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo 'vis_ros needs Python 3.10 or newer; set PYTHON=...'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || test -x $(BIN)/pip || $(MAKE) --no-print-directory venv-package
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,test]'
+	@touch $(STAMP)
+
+# Debian and Ubuntu keep the venv module in a package of its own.
+.PHONY: venv-package
+venv-package:
+	@package=python3-venv; \
+	if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq $$package; \
+	elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq $$package; \
+	else echo "Python's venv module is missing: sudo apt install $$package, then again"; exit 1; fi
+
+demo: install
+	$(BIN)/vis_ros demo --out out/demo
+
+test: install
+	PYTHON_BIN=$(BIN) ROS_SETUP=$(ROS) ./test/run.sh
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: install
+	$(BIN)/vis_ros parameters > docs/parameters.md
+
+bench: install
+	$(BIN)/python benchmarks/host_overhead.py
+
+clean:
+	rm -rf $(VENV) build out *.egg-info
