@@ -213,8 +213,9 @@ class MotionDetector(Detector):
         if 'background' not in snapshot.tensors:
             return self.init_state()
         background = snapshot.tensors['background'].numpy()
-        if background.dtype != np.uint8 or background.ndim != 3 or background.shape[2] != 3:
-            raise ValueError(f'background: expected uint8 (H, W, 3), got {background.shape}')
+        shape = background.shape
+        if background.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise ValueError(f'background: expected uint8 (H, W, 3), got {shape}')
         last_ns = int(snapshot.meta['last_ns'])
         state = MotionState(None, (background.shape[0], background.shape[1]), last_ns, last_ns)
         self._start(state, background)
