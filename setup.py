@@ -21,7 +21,7 @@ CORE = [
     'torch>=2.4',
     'torchvision>=0.19',
 ]
-BARE = ['cyclonedds>=11', 'rich', 'rosbags>=0.11', 'shtab']
+BARE = ['cyclonedds>=11,<12', 'rich', 'rosbags>=0.11', 'shtab']
 TEST = [
     'hypothesis',
     'mypy',
