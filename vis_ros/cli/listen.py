@@ -25,8 +25,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         'listen',
         help='show the tracks of a running tracker',
-        description='Subscribe to vis_msgs/InstanceTrackArray and show a live table of the tracks;
-        ' 'on a pipe, a line for each second.',
+        description='Subscribe to vis_msgs/InstanceTrackArray and show a live table of the '
+        'tracks; on a pipe, a line for each second.',
     )
     parser.add_argument('--topic', default=TRACKS_TOPIC, help='topic of the tracks (%(default)s)')
     parser.add_argument('--json', action='store_true', help='one line of JSON for each message')

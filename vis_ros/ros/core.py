@@ -46,9 +46,7 @@ class TrackerCore:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.statistics = Statistics()
-        self.parameters = build_config(
-            NodeParameters, host.declare(options_of(NodeParameters))
-        )
+        self.parameters = build_config(NodeParameters, host.declare(options_of(NodeParameters)))
         host.on_parameters = self._on_parameters
         self.session: TrackingSession | None = None
         self.worker: Worker | None = None
@@ -251,9 +249,7 @@ class TrackerCore:
     def _on_parameters(self, changes: Mapping[str, Any]) -> str:
         """Take changes at run time; return why they are refused, or an empty text."""
         own = {n: v for n, v in changes.items() if not n.startswith(METHOD_PREFIX)}
-        of_method = {
-            n.removeprefix(METHOD_PREFIX): v for n, v in changes.items() if n not in own
-        }
+        of_method = {n.removeprefix(METHOD_PREFIX): v for n, v in changes.items() if n not in own}
         try:
             self._check_mutable(changes)
             parameters = replace_config(self.parameters, own)

@@ -69,8 +69,8 @@ class ImageInput:
         count = len(self._host.publishers_on(self.topic))
         if count > 1 and count != self._publishers:
             self._complain(
-                f'{self.topic}: {count} publishers; their images are taken as one stream, and each '
-                'stamp that runs backwards starts a new session'
+                f'{self.topic}: {count} publishers; their images are taken as one stream, and '
+                'each stamp that runs backwards starts a new session'
             )
         self._publishers = count
         wanted = self._wanted()

@@ -97,9 +97,7 @@ _GRAPH = tuple(
 )
 
 
-def attempt(
-    change: Callable[[], None], label: str, log: Callable[[Severity, str], None]
-) -> bool:
+def attempt(change: Callable[[], None], label: str, log: Callable[[Severity, str], None]) -> bool:
     """Run one method of a core; return whether it succeeded, after logging why not.
 
     Args:

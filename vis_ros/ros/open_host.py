@@ -26,8 +26,8 @@ def open_host(name: str, arguments: Sequence[str], kind: str = 'auto') -> Host:
     missing = [m for m in ('rclpy', 'vis_msgs') if not is_importable(m)]
     if kind == 'rclpy' and missing:
         raise ValueError(
-            f'host: rclpy needs {" and ".join(missing)}, which cannot be imported: source ROS 2 and '
-            'the workspace in which vis_msgs was built'
+            f'host: rclpy needs {" and ".join(missing)}, which cannot be imported: source '
+            'ROS 2 and the workspace in which vis_msgs was built'
         )
     if kind == 'dds' or missing:
         from vis_ros.ros.arguments import parse_arguments

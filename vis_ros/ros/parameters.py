@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from vis_ros.structures.options import option
 
 METHOD_PREFIX = 'config.'
-"""Options of the chosen method are parameters with this prefix, such as `config.memory.capacity`."""
+"""Prefix of the options of the chosen method, as in `config.memory.capacity`."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class NodeParameters:
     )
     device: str = option('cpu', 'Torch device: cpu, cuda or cuda:N.')
     image_topic: str = option(
-        'image', 'Topic of the images; with image_transport compressed, the topic without /compressed.'
+        'image',
+        'Topic of the images; with image_transport compressed, the topic without /compressed.',
     )
     image_transport: str = option(
         'raw', 'Whether images come raw or compressed.', choices=('raw', 'compressed')
@@ -35,7 +36,7 @@ class NodeParameters:
     )
     queue_depth: int = option(
         64,
-        'Frames that may wait with queue every; when it is full the oldest is dropped and counted.',
+        'Frames that may wait with queue every; when full, the oldest is dropped and counted.',
         minimum=1,
         maximum=100000,
     )
@@ -68,12 +69,18 @@ class NodeParameters:
     )
     autostart: bool = option(True, 'Configure and activate at start, without waiting to be told.')
     warm_up_width: int = option(
-        1280, 'Columns of the blank image that warms the method up; 0 for no warm-up.', unit='px',
-        minimum=0, maximum=16384,
+        1280,
+        'Columns of the blank image that warms the method up; 0 for no warm-up.',
+        unit='px',
+        minimum=0,
+        maximum=16384,
     )
     warm_up_height: int = option(
-        720, 'Rows of the blank image that warms the method up; 0 for no warm-up.', unit='px',
-        minimum=0, maximum=16384,
+        720,
+        'Rows of the blank image that warms the method up; 0 for no warm-up.',
+        unit='px',
+        minimum=0,
+        maximum=16384,
     )
     memory_file: str = option(
         '',

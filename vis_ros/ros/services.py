@@ -79,6 +79,7 @@ class Services(Closeable):
         path = Path(text or self._core.parameters.memory_file)
         if not path.is_absolute():
             raise ValueError(
-                f'path: expected an absolute path (or the parameter memory_file), got {str(path)!r}'
+                f'path: expected an absolute path (or the parameter memory_file), '
+                f'got {str(path)!r}'
             )
         return path

@@ -66,7 +66,7 @@ class Statistics:
         return float(p50), float(p95), float(p99)
 
     def period(self) -> tuple[Counter[str], float, float | None]:
-        """Return what was counted since the last call, in how many seconds, and the image's age."""
+        """Return what was counted since the last call, the seconds, and the image's age."""
         with self._lock:
             now = time.monotonic()
             counted = Counter(self.counts)

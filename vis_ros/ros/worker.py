@@ -3,8 +3,8 @@
 """The thread that does the work, and the mailbox before it.
 
 The subscription's callback only stores the message. With `newest_wins` the mailbox has one slot: a
-message that still waits is replaced and counted, so that latency never grows. Jobs (save, load) run
-on the same thread, between two messages.
+message that still waits is replaced and counted, so that latency never grows. Jobs (save, load)
+run on the same thread, between two messages.
 """
 
 from __future__ import annotations
