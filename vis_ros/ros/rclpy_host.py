@@ -71,6 +71,8 @@ class RclpyHost(Host):
         ValueError: An argument, a name or the value of `use_sim_time` is not allowed.
     """
 
+    messages: RclpyMessages
+
     def __init__(self, name: str, arguments: Sequence[str] = (), *, namespace: str = '/') -> None:
         self.messages = RclpyMessages()
         self.on_parameters: Callable[[Mapping[str, Any]], str] = _accept
@@ -144,9 +146,7 @@ class RclpyHost(Host):
         """
         message_class = self.messages.resolve(type_name)
         with _named(topic):
-            return RclpyPublisher(
-                self._node, self.log, message_class, topic, qos, on_incompatible
-            )
+            return RclpyPublisher(self._node, self.log, message_class, topic, qos, on_incompatible)
 
     def create_subscription(
         self,

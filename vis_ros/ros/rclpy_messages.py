@@ -65,8 +65,12 @@ class RclpyMessages:
                 f'got {values.dtype.str} of shape {values.shape}'
             )
         sequence: array[Any] = array(code)
-        sequence.frombytes(memoryview(np.ascontiguousarray(values)).cast('B'))
+        sequence.frombytes(np.ascontiguousarray(values).data.cast('B'))
         return sequence
+
+    def byte(self, value: bytes) -> bytes:
+        """See `Messages.byte`."""
+        return value
 
 
 def _import(type_name: str) -> type:
