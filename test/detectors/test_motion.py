@@ -154,6 +154,16 @@ def test_absorption_goes_by_stamps() -> None:
     assert (few, many) == (0, 1)
 
 
+def test_time_without_frames_absorbs_nothing() -> None:
+    """An hour without the camera, or between saving and loading, is no look at the scene."""
+    camera = Camera()
+    camera.learn()
+    assert len(camera.show(with_squares((60, 40)))) == 1
+    camera.stamp_ns += 36_000 * PERIOD_NS
+    for _ in range(5):
+        assert len(camera.show(with_squares((60, 40)))) == 1
+
+
 @pytest.mark.parametrize(('height', 'width'), [(60, 80), (240, 320), (1, 1), (1, 300), (300, 1)])
 def test_another_image_size_starts_to_learn_again(height: int, width: int) -> None:
     camera = Camera()

@@ -27,6 +27,7 @@ from vis_ros.structures.options import option
 
 _FOREGROUND = 255  # OpenCV marks shadows by 127
 _ABSORBED = 0.1  # a colour with this weight is background (1 - OpenCV's background ratio)
+_MAX_LOOK_S = 1.0  # time that one frame may stand for; an hour without frames teaches nothing
 _SAMPLES = 32  # frames of the warm-up that are kept for the median
 _GROUND_TOLERANCE = 30  # difference of a colour channel from uncovered ground that is an object
 
@@ -138,7 +139,7 @@ class MotionDetector(Detector):
         if state.model is None:
             self._learn(state, small, frame.stamp_ns)
             return state, Detections.empty(self.feature_size)
-        elapsed_s = (frame.stamp_ns - state.last_ns) / 1e9
+        elapsed_s = min((frame.stamp_ns - state.last_ns) / 1e9, _MAX_LOOK_S)
         rate = 1.0 - (1.0 - _ABSORBED) ** (elapsed_s / self.config.absorption_s)
         state.last_ns = frame.stamp_ns
         foreground = state.model.apply(small, learningRate=rate) == _FOREGROUND

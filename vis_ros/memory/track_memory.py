@@ -22,7 +22,7 @@ from vis_ros.structures.track import TrackState
 
 FREE = 0  # state of a slot that holds no track; the others are TrackState
 _NS = 1_000_000_000
-_RESTART_NS = _NS  # a longer gap after a restore is a restart, in which nothing ages
+RESTART_NS = _NS  # a longer gap after a restore is a restart, in which nothing ages
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class TrackMemory:
         """
         if self._is_restored:
             self._is_restored = False
-            gap_ns = (stamp_ns - self['latest_ns'] - _RESTART_NS).clamp(min=0)
+            gap_ns = (stamp_ns - self['latest_ns'] - RESTART_NS).clamp(min=0)
             self.tensors['paused_ns'] = self['paused_ns'] + gap_ns
         self.tensors['latest_ns'] = torch.zeros_like(self['latest_ns']) + stamp_ns
         shown = torch.where(self.occupied, match, -1)

@@ -19,6 +19,7 @@ from vis_ros.memory import MemoryConfig, Observations, TrackMemory
 from vis_ros.memory.mask_store import MaskStore
 from vis_ros.memory.report import report_tracks
 from vis_ros.memory.snapshot import Snapshot
+from vis_ros.memory.track_memory import RESTART_NS
 from vis_ros.methods.base import Method
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.masks import iou_matrix as mask_iou_matrix
@@ -59,6 +60,7 @@ class AssociationState:
     masks: MaskStore
     detector: Any
     last_ns: int | None = None
+    is_restored: bool = False  # no frame came since
 
 
 class DetectThenAssociate(Method):
@@ -119,6 +121,8 @@ class DetectThenAssociate(Method):
         state.detector, found = self.detector.detect(state.detector, frame)
         found = found.select(found.scores >= self.config.min_score)
         elapsed_ns = 0 if state.last_ns is None else frame.stamp_ns - state.last_ns
+        if state.is_restored:  # nobody walks on while the tracker is down
+            elapsed_ns, state.is_restored = min(elapsed_ns, RESTART_NS), False
         state.last_ns = frame.stamp_ns
         pairs = self.associate(state, found, elapsed_ns / 1e9)
         shown = self._remember(state, found, pairs, frame.stamp_ns)
@@ -186,7 +190,7 @@ class DetectThenAssociate(Method):
             state.memory.restore(parts['memory'])
             state.masks = MaskStore.from_tensors(parts['masks'], self.config.memory.capacity)
             state.detector = self.detector.restore(Snapshot(parts['detector'], meta['detector']))
-            state.last_ns = meta['last_ns']
+            state.last_ns, state.is_restored = meta['last_ns'], True
         except KeyError as error:
             raise ValueError(f'the memory lacks {error}') from error
         return state
