@@ -195,6 +195,11 @@ class DetectThenAssociate(Method):
             raise ValueError(f'the memory lacks {error}') from error
         return state
 
+    def skip_ids(self, state: AssociationState, highest_id: int) -> None:
+        """See `Method.skip_ids`."""
+        next_id = state.memory.tensors['next_id']
+        state.memory.tensors['next_id'] = next_id.clamp(min=highest_id + 1)
+
     def memory_use(self, state: AssociationState) -> dict[str, int]:
         """See `Method.memory_use`."""
         return {

@@ -100,6 +100,10 @@ class Method(ABC):
             ValueError: The snapshot comes from another configuration or is damaged.
         """
 
+    def skip_ids(self, state: Any, highest_id: int) -> None:
+        """Give only ids above `highest_id` from now on; called after `restore`."""
+        raise NotImplementedError(f'{type(self).__name__} can restore, but not skip ids')
+
     def memory_use(self, state: Any) -> dict[str, int]:
         """Return sizes of the stores, such as `{'tracks': 3, 'capacity': 64}`, for diagnostics."""
         return {}

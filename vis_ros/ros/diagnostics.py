@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vis_ros.ros.host import Closeable, Qos
@@ -18,7 +19,8 @@ _SILENCE_S = 2.0  # no image for this long is worth a warning
 class Diagnostics(Closeable):
     """Publishes rates, times, latency, drops, errors and memory use, once in each period.
 
-    Levels: ERROR with a fault in the period, WARN without images or with drops, OK otherwise.
+    Levels: ERROR with a fault in the period; WARN without images, with images that have no stamp,
+    or with drops; OK otherwise.
 
     Args:
         core: The node core that is reported on.
@@ -45,7 +47,7 @@ class Diagnostics(Closeable):
         counted, seconds, silence_s = core.statistics.period()
         drops = self._drops()
         new_drops, self._known_drops = drops - self._known_drops, drops
-        level, text = self._verdict(counted['errors'], new_drops, silence_s)
+        level, text = self._verdict(counted, new_drops, silence_s)
         values: dict[str, Any] = {
             'input_hz': counted['received'] / seconds,
             'output_hz': counted['published'] / seconds,
@@ -61,6 +63,7 @@ class Diagnostics(Closeable):
         if core.session is not None:
             values |= {'method': core.session.method.name, 'session_id': core.session.session_id}
             values['resets'] = core.session.resets
+            values['dropped_results'] = core.session.dropped_results
             values |= core.session.memory_use()
         self._publisher.publish(
             diagnostics_message(
@@ -78,9 +81,11 @@ class Diagnostics(Closeable):
         worker = self._core.worker
         return self._core.statistics.counts['dropped'] + (worker.dropped if worker else 0)
 
-    def _verdict(self, errors: int, drops: int, silence_s: float | None) -> tuple[bytes, str]:
+    def _verdict(
+        self, counted: Counter[str], drops: int, silence_s: float | None
+    ) -> tuple[bytes, str]:
         core = self._core
-        if errors:
+        if errors := counted['errors']:
             return ERROR, f'{errors} errors: {core.statistics.last_error.splitlines()[0]}'
         if core.worker is None:
             return OK, 'inactive'
@@ -89,9 +94,21 @@ class Diagnostics(Closeable):
         if silence_s is None or silence_s > _SILENCE_S:
             since = 'since the start' if silence_s is None else f'for {silence_s:.0f} s'
             return WARN, f'no image on {core.parameters.image_topic} {since}'
+        if counted['unstamped']:
+            return WARN, 'images without a stamp: tracks do not age, latency is not known'
         if drops:
             return WARN, f'{drops} frames dropped: the method is slower than the camera'
         return OK, 'tracking'
 
 
-_COUNTS = ('received', 'processed', 'published', 'ignored', 'out_of_order', 'errors')
+# received = ignored + dropped + out_of_order + failed + processed + those that wait or are at work
+_COUNTS = (
+    'received',
+    'processed',
+    'published',
+    'ignored',
+    'out_of_order',
+    'failed',
+    'unstamped',
+    'errors',
+)

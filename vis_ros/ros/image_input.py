@@ -14,7 +14,7 @@ from vis_ros.wire.encodings import COMPRESSED_TYPE, IMAGE_TYPE
 _LOOK_PERIOD_S = 0.5  # how often the publishers are looked at
 
 
-class ImageInput:
+class ImageInput(Closeable):
     """Subscribes to the camera.
 
     With `qos_reliability: match` the subscription is reliable as soon as all publishers are, and

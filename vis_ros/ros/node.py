@@ -7,8 +7,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from vis_ros.ros.core import TrackerCore
+from vis_ros.ros.host import Host
 from vis_ros.ros.open_host import open_host
+from vis_ros.ros.signals import end_quietly, ignore_signals
 
 
 def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
@@ -21,24 +22,36 @@ def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
     Returns:
         0 after a signal, 2 when an argument or a parameter is not right.
     """
+    end_quietly()
     try:
         host = open_host('vis_tracker', sys.argv[1:] if arguments is None else arguments, kind)
     except ValueError as error:
         sys.stderr.write(f'tracker_node: {error}\n')
         return 2
     try:
-        core = TrackerCore(host)
-        host.attach(core)
-        if core.parameters.autostart:
-            host.autostart()
-        else:
-            host.log('info', 'waiting to be configured (parameter autostart is false)')
-        host.spin()
+        return _run(host)
     except ValueError as error:
         host.log('fatal', str(error))
         return 2
     finally:
+        ignore_signals()
         host.destroy()
+
+
+def _run(host: Host) -> int:
+    from vis_ros.ros.core import TrackerCore  # imports torch, which takes seconds
+
+    core = TrackerCore(host)
+    host.attach(core)
+    if not core.parameters.autostart:
+        host.log('info', 'waiting to be configured (parameter autostart is false)')
+    elif not host.autostart():
+        host.log(
+            'error',
+            'NOT tracking, see above. Put it right and start again, or run the transitions '
+            'configure and activate',
+        )
+    host.spin()
     return 0
 
 

@@ -19,7 +19,8 @@ def open_host(name: str, arguments: Sequence[str], kind: str = 'auto') -> Host:
         kind: rclpy, dds, or auto: rclpy where it and the built vis_msgs can be imported.
 
     Raises:
-        ValueError: An argument is not right, or the wanted kind is not installed.
+        ValueError: An argument is not right, the wanted kind is not installed, or the network
+            cannot be used.
     """
     if kind not in ('auto', 'rclpy', 'dds'):
         raise ValueError(f'host: expected auto, rclpy or dds, got {kind!r}')
@@ -30,13 +31,32 @@ def open_host(name: str, arguments: Sequence[str], kind: str = 'auto') -> Host:
             'ROS 2 and the workspace in which vis_msgs was built'
         )
     if kind == 'dds' or missing:
-        from vis_ros.ros.arguments import parse_arguments
-        from vis_ros.ros.dds import DdsHost
-
-        return DdsHost(name, parse_arguments(arguments))
+        return _open_dds(name, arguments)
     from vis_ros.ros.rclpy_host import RclpyHost
 
     return RclpyHost(name, arguments)
+
+
+def _open_dds(name: str, arguments: Sequence[str]) -> Host:
+    from vis_ros.ros.arguments import parse_arguments
+
+    if not is_importable('cyclonedds'):
+        raise ValueError(
+            'host: dds needs the Python package cyclonedds: pip install cyclonedds; or source ROS '
+            '2 and the workspace in which vis_msgs was built'
+        )
+    from cyclonedds.core import DDSException
+
+    from vis_ros.ros.dds import DdsHost
+
+    parsed = parse_arguments(arguments)
+    try:
+        return DdsHost(name, parsed)
+    except DDSException as error:
+        raise ValueError(
+            f'host: Cyclone DDS cannot use this network: {error}; look at CYCLONEDDS_URI, '
+            'ROS_DOMAIN_ID and the network interfaces'
+        ) from error
 
 
 def is_importable(module: str) -> bool:

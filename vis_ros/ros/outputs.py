@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from vis_ros.media.overlay import draw_labels, draw_overlay
 from vis_ros.pipeline.session import Processed
-from vis_ros.ros.host import Host, Publisher, Qos
+from vis_ros.ros.host import Closeable, Host, Publisher, Qos
 from vis_ros.ros.statistics import Statistics
 from vis_ros.structures import FrameResult
 from vis_ros.wire.conversion import LABELS_TYPE, TRACKS_TYPE, labels_message, tracks_message
@@ -21,7 +21,7 @@ _DEBUG = Qos(reliable=True, depth=2)
 _LATCHED = Qos(reliable=True, transient_local=True, depth=1)
 
 
-class Outputs:
+class Outputs(Closeable):
     """The publishers of the node.
 
     Tracks are always published; debug images are only drawn while somebody listens.

@@ -31,10 +31,10 @@ class Services(Closeable):
             '~/save_memory': ('vis_msgs/srv/SaveMemory', self._save),
             '~/load_memory': ('vis_msgs/srv/LoadMemory', self._load),
         }
-        self._parts = [
-            core.host.create_service(type_name, name, self._answering(type_name, action))
-            for name, (type_name, action) in offers.items()
-        ]
+        self._parts: list[Closeable] = []
+        for name, (type_name, action) in offers.items():
+            answer = self._answering(type_name, action)
+            self._parts.append(core.host.create_service(type_name, name, answer))
 
     def close(self) -> None:
         """Withdraw the services."""
@@ -45,8 +45,10 @@ class Services(Closeable):
         def answer(request: Any) -> Any:
             try:
                 success, text = True, action(request)
-            except (OSError, ValueError, RuntimeError) as error:  # TimeoutError is an OSError
+            except (OSError, ValueError) as error:  # TimeoutError is an OSError
                 success, text = False, str(error)
+            except Exception as error:  # a method at fault: the caller must get an answer
+                success, text = False, repr(error)
             return self._messages.make(f'{type_name}_Response', success=success, message=text)
 
         return answer
@@ -76,10 +78,10 @@ class Services(Closeable):
         return f'restored from {path}'
 
     def _path(self, text: str) -> Path:
-        path = Path(text or self._core.parameters.memory_file)
+        text = text or self._core.parameters.memory_file
+        path = Path(text)
         if not path.is_absolute():
             raise ValueError(
-                f'path: expected an absolute path (or the parameter memory_file), '
-                f'got {str(path)!r}'
+                f'path: expected an absolute path (or the parameter memory_file), got {text!r}'
             )
         return path

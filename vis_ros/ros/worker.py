@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The thread that does the work, and the mailbox before it.
 
-The subscription's callback only stores the message. With `newest_wins` the mailbox has one slot: a
-message that still waits is replaced and counted, so that latency never grows. Jobs (save, load)
-run on the same thread, between two messages.
+The subscription's callback only stores the message. With depth 1 the newest wins: a message that
+still waits is replaced and counted, so that latency never grows. Jobs (save, load) run on the same
+thread, between two messages.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -21,11 +23,18 @@ T = TypeVar('T')
 class Worker:
     """One thread that takes messages out of a mailbox of bounded size.
 
-    Capacity: `depth` messages; a full mailbox drops the oldest. Each drop is counted.
+    Capacity: `depth` messages; a full mailbox drops the oldest. Each drop is counted. Jobs wait
+    only while somebody waits for them.
 
     Args:
         process: Called with each message, on the worker's thread; it must not raise.
         depth: Messages that may wait, 1 or more.
+
+    Attributes:
+        dropped: Messages that were never processed, so far.
+
+    Raises:
+        ValueError: The depth is below 1.
     """
 
     def __init__(self, process: Callable[[Any], None], *, depth: int = 1) -> None:
@@ -45,6 +54,17 @@ class Worker:
         """Start the thread."""
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """Number of messages that wait; the one at work is not among them."""
+        with self._changed:
+            return len(self._waiting)
+
     def offer(self, message: Any) -> None:
         """Leave a message; returns at once. After `stop` it is dropped and counted."""
         with self._changed:
@@ -62,6 +82,7 @@ class Worker:
 
         Raises:
             TimeoutError: The message at work took longer than `timeout_s`; the job is cancelled.
+            RuntimeError: The worker was stopped.
             Exception: Whatever the job raises.
         """
         future: Future[T] = Future()
@@ -72,12 +93,14 @@ class Worker:
             self._changed.notify_all()
         try:
             return future.result(timeout_s)
-        except TimeoutError:
-            if future.cancel():
-                raise TimeoutError(
-                    f'the frame at work takes longer than {timeout_s} s; nothing was done'
-                ) from None
-            return future.result()  # it has begun meanwhile
+        except concurrent.futures.TimeoutError:  # the built-in one only since Python 3.11
+            if not future.cancel():
+                return future.result()  # it has begun meanwhile, or raised this itself
+            with self._changed, contextlib.suppress(ValueError):
+                self._jobs.remove((future, job))
+            raise TimeoutError(
+                f'the frame at work takes longer than {timeout_s} s; nothing was done'
+            ) from None
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until nothing waits and nothing is at work; return whether that came true."""

@@ -1,0 +1,125 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the worker's thread does with an image message: decode, track, publish."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import Any
+
+from vis_ros.pipeline.result_check import ResultError
+from vis_ros.pipeline.session import TrackingSession
+from vis_ros.ros.error_log import ErrorLog
+from vis_ros.ros.outputs import Outputs
+from vis_ros.ros.parameters import NodeParameters
+from vis_ros.ros.statistics import Statistics
+from vis_ros.structures import Frame
+from vis_ros.wire.encodings import frame_of
+
+_TRACE_PARTS = 3  # last lines of a traceback that tell where a method failed
+
+
+class FrameWork:
+    """Takes frames from one `configure` to the next `cleanup`.
+
+    Each message ends in exactly one of the counters processed, out_of_order and failed.
+
+    Args:
+        session: Runs the method.
+        outputs: Gets the results.
+        statistics: Takes counts and times.
+        errors: Gets the faults.
+        parameters: Those of the node.
+
+    Attributes:
+        parameters: May be replaced at any time.
+        shown_classes: Class ids that are published, or None for all; may be replaced too.
+        is_ended: Set to throw away the frame at work instead of publishing it.
+    """
+
+    def __init__(
+        self,
+        session: TrackingSession,
+        outputs: Outputs,
+        statistics: Statistics,
+        errors: ErrorLog,
+        *,
+        parameters: NodeParameters,
+        shown_classes: frozenset[int] | None,
+    ) -> None:
+        self._session = session
+        self._outputs = outputs
+        self._statistics = statistics
+        self._errors = errors
+        self.parameters = parameters
+        self.shown_classes = shown_classes
+        self.is_ended = False
+        self._wants_reset = False
+
+    def request_reset(self) -> None:
+        """Start a new session before the next frame; returns at once."""
+        self._wants_reset = True
+
+    def reset_if_wanted(self) -> None:
+        """Do what `request_reset` asked for; only between two frames."""
+        if self._wants_reset:
+            self._wants_reset = False
+            self._session.reset()
+
+    def process(self, message: Any) -> None:
+        """Take an image message; never raises."""
+        start = time.perf_counter()
+        try:
+            frame = frame_of(message)
+        except Exception as error:  # whatever the bytes of a stranger provoke
+            text = str(error) if isinstance(error, ValueError) else repr(error)
+            self._fail('image', f'frame dropped: {text}')
+            return
+        self._statistics.times({'decode': (time.perf_counter() - start) * 1e3})
+        if frame.stamp_ns == 0:
+            self._statistics.count('unstamped')
+        self.reset_if_wanted()
+        if self._is_late(frame):
+            self._statistics.count('out_of_order')
+        else:
+            self._track(frame)
+
+    def _is_late(self, frame: Frame) -> bool:
+        last_ns = self._session.last_ns
+        reorder_ns = self.parameters.max_reorder_s * 1e9
+        return last_ns is not None and 0 < last_ns - frame.stamp_ns <= reorder_ns
+
+    def _track(self, frame: Frame) -> None:
+        session = self._session
+        known = session.session_id
+        try:
+            done = session.process(frame)
+        except Exception as error:  # whatever a method raises: the node must live
+            text = f'new session {session.session_id}: {_describe(error)}'
+            self._fail('method', f'frame dropped, {text}')
+            return
+        if session.session_id != known:
+            text = f'stamps ran backwards: new session {session.session_id}'
+            self._errors.warn('session', text)
+        if self.is_ended:
+            return
+        try:
+            for item in done:
+                alpha = self.parameters.overlay_alpha
+                self._outputs.publish(item, shown_classes=self.shown_classes, alpha=alpha)
+        except Exception as error:  # the middleware, or a picture that cannot be drawn
+            self._fail('publish', f'result not published: {_describe(error)}')
+        else:
+            self._statistics.count('processed')
+
+    def _fail(self, kind: str, text: str) -> None:
+        self._statistics.count('failed')
+        self._errors.error(kind, text)
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, ResultError):
+        return str(error)
+    trace = ''.join(traceback.format_exception(error)[-_TRACE_PARTS:]).rstrip()
+    return f'{error!r}\n{trace}'
