@@ -63,7 +63,10 @@ def add_method(parser: argparse.ArgumentParser) -> None:
         help='option of the method, such as memory.capacity=32; may be repeated',
     )
     parser.add_argument(
-        '--config-file', type=Path, help='YAML file with options of the method'
+        '--config-file',
+        type=Path,
+        help='YAML file with options of the method, or parameter file of ROS such as those in '
+        'config/, of which only the part config is used',
     ).complete = shtab.FILE  # type: ignore[attr-defined]
 
 
@@ -82,19 +85,37 @@ def method_config(args: argparse.Namespace) -> dict[str, Any]:
 
     Raises:
         ValueError: An argument is no NAME=VALUE, or the file holds no mapping.
+        OSError: The file cannot be read.
     """
     config: dict[str, Any] = {}
     if args.config_file is not None:
-        loaded = yaml.safe_load(args.config_file.read_text()) or {}
-        if not isinstance(loaded, dict):
-            raise ValueError(f'--config-file {args.config_file}: expected names with values')
-        config.update(flatten(loaded))
+        what = f'--config-file {args.config_file}'
+        loaded = _yaml(what, args.config_file.read_text())
+        if not isinstance(loaded, dict | None):
+            raise ValueError(f'{what}: expected names with values')
+        config.update(flatten(_config_part(loaded or {})))
     for item in args.config:
         name, found, value = item.partition('=')
         if not found or not name:
             raise ValueError(f'--config {item!r}: expected NAME=VALUE')
-        config[name] = yaml.safe_load(value)
+        config[name] = _yaml(f'--config {item!r}', value)
     return config
+
+
+def _yaml(what: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{what}: is no YAML: {reason}') from error
+
+
+def _config_part(loaded: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the method, also out of a parameter file of ROS."""
+    for node in loaded.values():
+        if isinstance(node, dict) and isinstance(node.get('ros__parameters'), dict):
+            return dict(node['ros__parameters'].get('config') or {})
+    return loaded
 
 
 def run_beside(host: Host, work: Callable[[], None], ended: threading.Event) -> None:

@@ -15,6 +15,8 @@ from rich.progress import Progress
 
 from vis_ros.cli.common import CAMERA_TOPIC, add_source
 
+_STAMPED = '[0-9]' * 19 + '.png'
+
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
@@ -41,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
     from vis_ros.media.sources import open_source
 
+    if Path(args.target).resolve() == Path(args.source).resolve():
+        raise ValueError(f'{args.target}: is both SOURCE and TARGET')
     console = Console(stderr=True)
     with open_source(args.source, topic=args.topic, fps=args.fps) as source:
         with open_target(args, source.fps) as target, Progress(console=console) as progress:
@@ -72,6 +76,8 @@ class FolderTarget:
         if path.exists() and any(path.iterdir()) and not overwrite:
             raise FileExistsError(f'{path}: holds files already; nothing is overwritten unasked')
         path.mkdir(parents=True, exist_ok=True)
+        for item in path.glob(_STAMPED):  # of an earlier conversion
+            item.unlink()
         self._path = path
 
     def __enter__(self) -> FolderTarget:

@@ -57,12 +57,16 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
+    from vis_ros.pipeline.build import find_method
     from vis_ros.resources import resource_path
     from vis_ros.ros.open_host import open_host
 
+    find_method(args.method)  # rather than a tracker that never gets ready
     source = args.source or str(resource_path('test', 'data', 'street.mp4'))
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')  # stay on this machine
     args.out.mkdir(parents=True, exist_ok=True)
+    for name in ('overlay.mp4', 'contact_sheet.png', 'summary.json'):
+        (args.out / name).unlink(missing_ok=True)  # a failed demo must not show an earlier one's
     console = Console(stderr=True)
     host = open_host('vis_recorder', [], args.host)
     recorder = Recorder(host, args.out / 'bag')

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import threading
 import time
@@ -71,18 +72,28 @@ class Listener:
         """Take in a message; the subscription's callback."""
         from vis_ros.wire.encodings import stamp_to_ns
 
+        if self.ended.is_set():  # messages that came with the last one that was asked for
+            return
         self._latency_ms = (self._host.now_ns() - stamp_to_ns(message.header.stamp)) / 1e6
         self._latest = message
         self.count += 1
         if self._args.json:
-            sys.stdout.write(json.dumps(_plain(message, self._latency_ms)) + '\n')
-            sys.stdout.flush()
+            self._write(json.dumps(_plain(message, self._latency_ms)) + '\n')
         if self._args.count is not None and self.count >= self._args.count:
+            self.ended.set()
+
+    def _write(self, line: str) -> None:
+        try:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self.ended.set()
 
     def show(self) -> None:
         """Show the table until the end; runs beside the spinning host."""
-        end_s = time.monotonic() + (self._args.duration or float('inf'))
+        duration_s = float('inf') if self._args.duration is None else self._args.duration
+        end_s = time.monotonic() + duration_s
         console = Console()
         if self._args.json:
             self._wait(end_s, lambda: None, _REFRESH_S)

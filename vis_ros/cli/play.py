@@ -68,10 +68,10 @@ def run(args: argparse.Namespace) -> int:
         try:
             player = Player(host, source, args)
             run_beside(host, player.play, player.ended)
+            for problem in source.problems:
+                host.log('warn', problem)
         finally:
             host.destroy()
-        for problem in source.problems:
-            host.log('warn', problem)
     return 0 if player.count else 1
 
 

@@ -145,10 +145,10 @@ class ReplayOutputs:
         self._messages = bare_messages()
         args.out.mkdir(parents=True, exist_ok=True)
         replace = {'overwrite': args.overwrite}
-        self._bag = BagWriter(args.out / 'tracks', args.storage, **replace)
-        self._video = (
+        self._video = (  # a writer of videos leaves nothing behind when the bag is refused
             None if args.no_overlay else VideoWriter(args.out / 'overlay.mp4', fps, **replace)
         )
+        self._bag = BagWriter(args.out / 'tracks', args.storage, **replace)
         self._sheet = ContactSheet()
         self._has_labels = False
 
@@ -156,11 +156,13 @@ class ReplayOutputs:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._bag.__exit__(kind, error, trace)
-        if self._video is not None:
-            self._video.close()
-            if self._video.count:
-                self._sheet.write(self._args.out / 'contact_sheet.png')
+        try:
+            self._bag.__exit__(kind, error, trace)
+        finally:
+            if self._video is not None:
+                self._video.close()
+        if self._video is not None and self._video.count:
+            self._sheet.write(self._args.out / 'contact_sheet.png')
 
     def write(self, done: Any) -> memoryview:
         """Write one result; return the bytes of its message, which hold no run times."""
