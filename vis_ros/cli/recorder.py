@@ -62,6 +62,8 @@ class Recorder:
         self._writer.__exit__(kind, error, trace)
 
     def _taking(self, topic: str, type_name: str) -> Callable[[Any], None]:
+        from vis_ros.ros.bare_copy import as_bare
+
         def take(message: Any) -> None:
             self._writer.write(topic, as_bare(message, type_name), self._host.now_ns())
             if topic == LABEL_INFO_TOPIC:
@@ -77,14 +79,3 @@ class Recorder:
                 return True
             waited_s += 0.2
         return False
-
-
-def as_bare(message: Any, type_name: str) -> Any:
-    """Return a message of any host as one of the bare type store, which bags are written from."""
-    if hasattr(message, '__msgtype__'):
-        return message
-    from rclpy.serialization import serialize_message
-
-    from vis_ros.wire.messages import bare_messages
-
-    return bare_messages().deserialize(serialize_message(message), type_name)

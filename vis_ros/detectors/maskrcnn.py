@@ -106,7 +106,7 @@ class MaskRcnnDetector(Detector):
         # category of the network to class id; -1 for those without a name
         named = np.array([bool(name) for name in categories])
         self._class_of = np.where(named, np.cumsum(named) - 1, -1).astype(np.int64)
-        self._model = _build(config, len(categories))
+        self._model: Any = _build(config, len(categories))  # torchvision is untyped
         _load(self._model, weights)
         self._model.eval().requires_grad_(False).to(self.device)
 

@@ -82,6 +82,8 @@ def _from_file(path: Path, expected: str) -> LoadedWeights:
             with safe_open(path, framework='pt') as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
                 meta = json.loads((file.metadata() or {}).get('vis_ros', '{}'))
+            if not isinstance(meta, dict):
+                raise ValueError(f'weights: {path}: vis_ros: expected a mapping, got {meta!r}')
             return LoadedWeights(tensors, str(path), meta)
         loaded = torch.load(path, map_location='cpu', weights_only=True)
     except (
