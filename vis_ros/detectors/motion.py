@@ -183,7 +183,7 @@ class MotionDetector(Detector):
         mask = cv2.medianBlur(foreground.view(np.uint8), 3)
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         gap_px = max(1, round(self.config.gap * mask.shape[0]))
-        tall = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap_px // 2 | 1, gap_px | 1))
+        tall = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap_px // 4 | 1, gap_px | 1))
         joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, tall)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         area = stats[:count, cv2.CC_STAT_AREA] / mask.size

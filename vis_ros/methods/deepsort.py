@@ -46,8 +46,8 @@ class DeepSortConfig(DetectThenAssociateConfig):
         0.3, 'Smallest overlap of a match by overlap.', minimum=0.0, maximum=1.0, mutable=True
     )
     max_appearance_distance: float = option(
-        0.2,
-        'Largest cosine distance to the nearest stored appearance (paper: 0.2).',
+        0.15,
+        'Largest cosine distance to the nearest stored appearance (paper: 0.2 for its network).',
         minimum=0.0,
         maximum=2.0,
         mutable=True,
@@ -77,14 +77,22 @@ class DeepSortConfig(DetectThenAssociateConfig):
         maximum=1e6,
         mutable=True,
     )
+    max_growth: float = option(
+        2.0,
+        'A match by appearance is at most this many times as large as expected, or as small: '
+        'square root of the ratio of the areas. Two objects in one blob are no match for one.',
+        minimum=1.0,
+        maximum=1e6,
+        mutable=True,
+    )
     gallery: int = option(
         50, 'Appearances stored per track, the oldest is replaced.', minimum=1, maximum=1000
     )
     max_hiding: float = option(
         0.3,
-        'The appearance of an observation is not stored when it covers more than this share of '
-        'the predicted box of another track: the two may be one blob, or one may hide the other. 1 '
-        'stores always, as the paper does.',
+        'Neither appearance nor size of an observation is learned when it covers more than this '
+        'share of the predicted box of another track: the two may be one blob, or one may hide '
+        'the other. 1 learns always, as the paper does.',
         minimum=0.0,
         maximum=1.0,
         mutable=True,
@@ -160,6 +168,7 @@ class DeepSortMethod(DetectThenAssociate):
 
     def _predict(self, state: AssociationState, slots: np.ndarray, steps: float) -> None:
         mean, covariance = state.memory.view('mean'), state.memory.view('covariance')
+        mean[slots[state.memory.view('misses')[slots] > 0], 6:] = 0.0  # unseen, it keeps its size
         mean[slots], covariance[slots] = kalman.predict(mean[slots], covariance[slots], steps)
         mean[slots, 2:4] = np.maximum(mean[slots, 2:4], (1e-3, 1.0))  # stays a box
 
@@ -178,7 +187,8 @@ class DeepSortMethod(DetectThenAssociate):
         share = config.motion_weight
         cost = share * motion / config.gate + (1.0 - share) * looks
         is_far = self._drift(state, slots, measured) > 1.0
-        cost[(motion > config.gate) | (looks > 1.0) | is_far] = np.inf
+        is_other_size = self._growth(state, slots, found) > config.max_growth
+        cost[(motion > config.gate) | (looks > 1.0) | is_far | is_other_size] = np.inf
         return self._forbid_other_classes(state, slots, found, cost)
 
     def _drift(
@@ -191,6 +201,13 @@ class DeepSortMethod(DetectThenAssociate):
         side = mean[:, 3] * np.maximum(mean[:, 2], 1.0)
         unseen_s = (state.last_ns - memory.view('last_seen_ns')[slots]) / 1e9
         return distance / (side * (1.0 + self.config.max_drift * unseen_s))[:, None]
+
+    @staticmethod
+    def _growth(state: AssociationState, slots: np.ndarray, found: Detections) -> np.ndarray:
+        """Return how many times larger or smaller (T, N) detections are than predictions."""
+        predicted = area(from_cxcyah(state.memory.view('mean')[slots, :4]))
+        ratio = np.sqrt(np.maximum(predicted, 1e-9)[:, None] / area(found.boxes)[None, :])
+        return np.maximum(ratio, 1.0 / ratio)
 
     def _overlap_cost(
         self, state: AssociationState, slots: np.ndarray, found: Detections
@@ -222,10 +239,11 @@ class DeepSortMethod(DetectThenAssociate):
         hiding = self._hiding(state, slots, found.boxes[index])  # by boxes predicted for now
         born, known = slots[is_born], slots[~is_born]
         mean[born], covariance[born] = kalman.initiate(measured[is_born])
+        clear = is_born | (hiding <= self.config.max_hiding)
+        measured[~clear, 2:] = mean[slots[~clear], 2:4]  # the size of two in one blob is nobody's
         mean[known], covariance[known] = kalman.update(
             mean[known], covariance[known], measured[~is_born]
         )
-        clear = is_born | (hiding <= self.config.max_hiding)
         stored = memory.view('stored')
         place = stored[slots[clear]] % self.config.gallery
         memory.view('gallery')[slots[clear], place] = found.features[index[clear]]
