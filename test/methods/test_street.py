@@ -76,4 +76,15 @@ def score(name: str, overlap: str) -> Score:
 def test_nearly_all_walkers_are_found(name: str, overlap: str) -> None:
     result = score(name, overlap)
     assert result.points == 205
-    assert result.found >= 0.9 * result.points, result
+    assert result.found >= 200, result  # 203 measured
+
+
+@pytest.mark.parametrize('overlap', ['box', 'mask'])
+def test_deepsort_switches_less_than_iou(overlap: str) -> None:
+    assert score('deepsort', overlap).switches < score('iou', overlap).switches
+
+
+@pytest.mark.parametrize(('overlap', 'measured'), [('box', 9), ('mask', 6)])
+def test_deepsort_keeps_identities(overlap: str, measured: int) -> None:
+    """One more than measured is allowed: other versions of OpenCV decode other pixels."""
+    assert score('deepsort', overlap).switches <= measured + 1
