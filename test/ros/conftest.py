@@ -51,3 +51,37 @@ def peer(loopback_domain):
     node = Peer()
     yield node
     node.close()
+
+
+@pytest.fixture
+def puppet(monkeypatch):
+    """Return the class of a method `puppet` that is registered during the test."""
+    from core_rig import install
+
+    return install(monkeypatch)
+
+
+@pytest.fixture
+def make_rig(puppet):
+    """Return a function that makes a node core; each is shut down and leaves no thread behind."""
+    from core_rig import Rig
+
+    rigs = []
+
+    def make(**parameters):
+        rigs.append(Rig(**parameters))
+        return rigs[-1]
+
+    before = set(threading.enumerate())
+    yield make
+    for rig in rigs:
+        if rig.host.machine.state.label != 'finalized':
+            assert rig.change('shutdown')
+        open_ones = [e for e in rig.host.entities if not e.is_closed]
+        assert not [e.name for e in open_ones if not _is_of_lifecycle(e.name)]
+    assert set(threading.enumerate()) <= before
+
+
+def _is_of_lifecycle(name):
+    parts = ('state', 'states', 'transitions', 'graph', 'event')
+    return name.rsplit('_', 1)[-1] in parts
