@@ -1,0 +1,51 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""ResNets of torchvision, tapped where YOLACT and the tracker look."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torchvision.models import resnet
+
+
+class Taps(NamedTuple):
+    """Feature maps of strides 8, 16 and 32, each (B, C, h, w)."""
+
+    stride8: Tensor
+    stride16: Tensor
+    stride32: Tensor
+
+
+class ResNetTaps(nn.Module):
+    """A ResNet without its classifier; parameters carry torchvision's names.
+
+    Stride 2 sits in the 3x3 convolution of a bottleneck, as torchvision has it.
+
+    Args:
+        name: Name of a constructor of `torchvision.models.resnet`, such as `resnet50`.
+
+    Raises:
+        ValueError: torchvision has no such ResNet.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        maker = getattr(resnet, name, None)
+        if not name.startswith('resnet') or maker is None:
+            raise ValueError(f'backbone: torchvision has no ResNet {name!r}')
+        whole: resnet.ResNet = maker(weights=None)
+        self.conv1, self.bn1 = whole.conv1, whole.bn1
+        self.relu, self.maxpool = whole.relu, whole.maxpool
+        self.layer1, self.layer2 = whole.layer1, whole.layer2
+        self.layer3, self.layer4 = whole.layer3, whole.layer4
+        last = whole.fc.in_features
+        self.channels = (last // 4, last // 2, last)
+
+    def forward(self, image: Tensor) -> Taps:
+        """Return the taps of normalised images, float32 (B, 3, H, W)."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        stride8 = self.layer2(self.layer1(x))
+        stride16 = self.layer3(stride8)
+        return Taps(stride8, stride16, self.layer4(stride16))
