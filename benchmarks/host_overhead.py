@@ -37,9 +37,9 @@ from vis_ros.ops.rle import from_crop
 from vis_ros.ros.host import Qos
 from vis_ros.ros.open_host import open_host
 from vis_ros.structures import CropMask, FrameResult, Track, TrackState
+from vis_ros.wire.bare_messages import bare_messages
 from vis_ros.wire.conversion import TRACKS_TYPE, tracks_message
 from vis_ros.wire.encodings import IMAGE_TYPE, frame_of, make_header
-from vis_ros.wire.messages import bare_messages
 
 HEIGHT, WIDTH, TRACKS = 720, 1280, 10
 INPUT = (480, 864)

@@ -106,7 +106,8 @@ def test_the_check_finds_faults(room: str, source: str, expected: list[str]) -> 
     [
         ('vis_ros', ('torch', 'rclpy', 'numpy', 'cv2')),
         ('vis_ros.structures', ('torch', 'rclpy', 'cv2')),
-        ('vis_ros.wire.messages', ('torch', 'rclpy')),
+        ('vis_ros.wire.messages', ('torch', 'rclpy', 'rosbags')),
+        ('vis_ros.ros.core', ('rclpy', 'rosbags', 'cyclonedds')),
         ('vis_ros.methods', ('torchvision', 'rclpy')),
         ('vis_ros.pipeline.build', ('torchvision', 'rclpy')),
     ],

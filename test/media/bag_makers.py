@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from vis_ros.media.bag_writer import BagWriter
+from vis_ros.wire.bare_messages import bare_messages
 from vis_ros.wire.encodings import encode_image, make_header
-from vis_ros.wire.messages import bare_messages
 
 MESSAGES = bare_messages()
 STORAGES = ['mcap', 'sqlite3']

@@ -4,8 +4,8 @@
 
 import numpy as np
 
+from vis_ros.wire.bare_messages import bare_messages
 from vis_ros.wire.encodings import make_header
-from vis_ros.wire.messages import bare_messages
 
 MESSAGES = bare_messages()
 RED, GREEN, BLUE, ORANGE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 30)

@@ -119,7 +119,7 @@ class BagTarget:
 
     def __init__(self, args: argparse.Namespace) -> None:
         from vis_ros.media.bag_writer import BagWriter
-        from vis_ros.wire.messages import bare_messages
+        from vis_ros.wire.bare_messages import bare_messages
 
         self._args = args
         self._messages = bare_messages()

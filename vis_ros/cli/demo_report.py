@@ -84,7 +84,7 @@ def _dropped(bag: Path) -> int:
 
 
 def _messages(bag: Path, topic: str) -> Iterator[Any]:
-    from vis_ros.wire.messages import bare_messages
+    from vis_ros.wire.bare_messages import bare_messages
 
     messages = bare_messages()
     with AnyReader([bag], default_typestore=messages.store) as reader:

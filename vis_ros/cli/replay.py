@@ -138,7 +138,7 @@ class ReplayOutputs:
         from vis_ros.media.bag_writer import BagWriter
         from vis_ros.media.contact_sheet import ContactSheet
         from vis_ros.media.video_writer import VideoWriter
-        from vis_ros.wire.messages import bare_messages
+        from vis_ros.wire.bare_messages import bare_messages
 
         self._args = args
         self._classes = classes

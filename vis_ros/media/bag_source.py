@@ -11,8 +11,8 @@ from vis_ros.media.bag import Bag, BagTopic, WholeBag
 from vis_ros.media.cut_bag import CutBag
 from vis_ros.media.source import DEFAULT_FPS, Source, SourceError
 from vis_ros.structures.frame import Frame
+from vis_ros.wire.bare_messages import bare_messages
 from vis_ros.wire.encodings import COMPRESSED_TYPE, IMAGE_TYPE, frame_of
-from vis_ros.wire.messages import bare_messages
 
 BAG_SUFFIXES = ('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')
 _PROBED_FRAMES = 16

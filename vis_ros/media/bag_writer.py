@@ -21,7 +21,7 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.rosbag2.enums import CompressionFormat, CompressionMode
 
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 Storage = Literal['mcap', 'sqlite3']
 

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 
 def as_bare(message: Any, type_name: str) -> Any:

@@ -18,7 +18,7 @@ from vis_ros.ros.dds.graph import Graph
 from vis_ros.ros.dds.participant import Participant, take_all
 from vis_ros.ros.host import Qos
 from vis_ros.structures.options import Option
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 Make = Callable[..., DdsHost]
 Wait = Callable[[Callable[[], Any]], None]
@@ -232,7 +232,7 @@ def test_node_is_in_the_graph(make_host: Make, wait_until: Wait) -> None:
 def test_gid_follows_the_distribution(length: int, distro: str) -> None:
     from rosbags.typesys import Stores, get_typestore
 
-    from vis_ros.wire.messages import BareMessages
+    from vis_ros.wire.bare_messages import BareMessages
 
     messages = BareMessages(get_typestore(Stores(f'ros2_{distro}')))
     participant = Participant(messages)

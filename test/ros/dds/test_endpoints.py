@@ -9,7 +9,7 @@ import pytest
 
 from vis_ros.ros.dds import DdsHost
 from vis_ros.ros.host import Qos
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 Make = Callable[..., DdsHost]
 Wait = Callable[[Callable[[], Any]], None]

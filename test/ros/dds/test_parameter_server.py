@@ -15,7 +15,7 @@ from vis_ros.ros.dds.parameter_server import select_names
 from vis_ros.ros.dds.parameter_store import ParameterStore
 from vis_ros.ros.host import Qos
 from vis_ros.structures.options import Option
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 Make = Callable[..., DdsHost]
 Wait = Callable[[Callable[[], Any]], None]

@@ -5,7 +5,7 @@
 import pytest
 
 from vis_ros.ros.dds.samples import dds_type_name, make_sample, sample_class, type_hash
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 _STORE = bare_messages().store
 

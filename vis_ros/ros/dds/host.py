@@ -20,7 +20,7 @@ from vis_ros.ros.host import Closeable, Host, Lifecycle, Qos, Severity
 from vis_ros.ros.lifecycle import LifecycleMachine, State
 from vis_ros.ros.names import join
 from vis_ros.structures.options import Option
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 _SIM_TIME = Option('use_sim_time', bool, False, 'Take the time from /clock.', mutable=True)
 _CLOCK_QOS = Qos(reliable=False, transient_local=False, depth=1)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vis_ros.ros.host import Publisher, Qos, Severity
-from vis_ros.wire.messages import BareMessages
+from vis_ros.wire.bare_messages import BareMessages
 
 ROSOUT_TYPE = 'rcl_interfaces/msg/Log'
 ROSOUT_QOS = Qos(reliable=True, transient_local=True, depth=1000)

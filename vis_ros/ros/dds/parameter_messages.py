@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vis_ros.structures.options import Option
-from vis_ros.wire.messages import BareMessages
+from vis_ros.wire.bare_messages import BareMessages
 
 NOT_SET = 0
 _INT64 = np.iinfo(np.int64)

@@ -20,7 +20,7 @@ from vis_ros.ros.dds.domain import domain_id, open_domain
 from vis_ros.ros.dds.qos import from_dds, to_dds
 from vis_ros.ros.dds.samples import sample_class, type_hash
 from vis_ros.ros.host import Qos
-from vis_ros.wire.messages import BareMessages
+from vis_ros.wire.bare_messages import BareMessages
 
 FOREVER_NS = (1 << 63) - 1
 _MOST_ENDPOINTS = 10_000

@@ -21,7 +21,7 @@ from vis_ros.ros.dds.endpoints import Link, Throttle
 from vis_ros.ros.dds.participant import Participant, take_all
 from vis_ros.ros.dds.qos import SERVICE_QOS
 from vis_ros.ros.host import Closeable
-from vis_ros.wire.messages import BareMessages
+from vis_ros.wire.bare_messages import BareMessages
 
 _HEADER = struct.Struct('<Qq')
 _BIG_HEADER = struct.Struct('>Qq')
