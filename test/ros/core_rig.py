@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,8 +19,8 @@ from vis_ros.methods import METHODS, Method
 from vis_ros.ros.core import TrackerCore
 from vis_ros.structures import Frame, FrameResult, Rle, Track, TrackState
 from vis_ros.structures.options import option
+from vis_ros.wire.bare_messages import bare_messages
 from vis_ros.wire.encodings import encode_image, make_header
-from vis_ros.wire.messages import bare_messages
 
 MESSAGES = bare_messages()
 IMAGES = '/image'
@@ -36,11 +37,11 @@ class PuppetConfig:
     depth: int = option(3, 'May not.', minimum=1, maximum=9)
 
 
-def track(track_id: int, frame: Frame, **changes: Any) -> Track:
+def track(number: int, frame: Frame, **changes: Any) -> Track:
     """Return a valid track of one pixel, with changes."""
     valid = Track(
-        track_id=track_id,
-        slot=track_id % 7,
+        track_id=number,
+        slot=number % 7,
         state=TrackState.ACTIVE,
         class_id=0,
         score=0.5,
@@ -131,6 +132,16 @@ def image(pixels: np.ndarray | None = None, *, stamp_ns: int = NOW_NS, frame_id=
     return encode_image(MESSAGES, pixels, make_header(MESSAGES, stamp_ns, frame_id))
 
 
+def changed(message: Any, **changes: Any) -> Any:
+    """Return a copy of a message with other values, unchecked; `header__stamp` goes inside."""
+    found = copy.copy(message)
+    for path, value in changes.items():
+        name, _, rest = path.partition('__')
+        inner = changed(getattr(found, name), **{rest: value}) if rest else value
+        object.__setattr__(found, name, inner)
+    return found
+
+
 class Rig:
     """A node core; warm-up is off unless the parameters say otherwise."""
 
@@ -167,7 +178,9 @@ class Rig:
 
     @property
     def tracks(self) -> list[Any]:
-        return self.host.sent('/tracker/tracks')
+        """Everything published on ~/tracks since the start, whatever was closed meanwhile."""
+        name = '/tracker/tracks'
+        return [m for e in self.host.entities if e.name == name for m in e.sent]
 
     def status(self) -> tuple[int, str, dict[str, str]]:
         """Return level, text and values of the diagnostics now."""
@@ -180,10 +193,14 @@ class Rig:
 
     def assert_balanced(self) -> None:
         """Every frame that came ended in exactly one counter."""
+        self.assert_balanced_with(at_work=0)
+
+    def assert_balanced_with(self, *, at_work: int) -> None:
+        """The same, while so many frames are at work."""
         worker, count = self.core.worker, self.counts
         ends = ('ignored', 'dropped', 'out_of_order', 'failed', 'processed')
         open_ones = worker.dropped + worker.waiting if worker else 0
-        assert count['received'] == sum(count[name] for name in ends) + open_ones
+        assert count['received'] == sum(count[name] for name in ends) + open_ones + at_work
 
     def assert_still_tracks(self, stamp_ns: int) -> None:
         """A good frame gives a normal result, whatever came before."""
