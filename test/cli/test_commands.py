@@ -83,19 +83,8 @@ def test_the_reference_is_the_page(capsys):
 
 
 def test_arguments_of_ros_are_kept_apart():
-    words = [
-        'play',
-        'a.mp4',
-        '--ros-args',
-        '-r',
-        'image:=/cam',
-        '--',
-        '--loop',
-        '--ros-args',
-        '-p',
-        'x:=1',
-    ]
-    own, ros = split_ros_arguments(words)
+    first, last = ['--ros-args', '-r', 'image:=/cam', '--'], ['--ros-args', '-p', 'x:=1']
+    own, ros = split_ros_arguments(['play', 'a.mp4', *first, '--loop', *last])
     assert own == ['play', 'a.mp4', '--loop']
     assert ros == first + last
 
