@@ -84,8 +84,9 @@ class NodeParameters:
     )
     memory_file: str = option(
         '',
-        'Where the track memory is kept over restarts: read when the node is configured, written '
-        'when it is deactivated. Empty: nowhere.',
+        'File (absolute path) in which the track memory is kept over restarts: read when the '
+        'node is configured, written when it is activated and deactivated. A file that does not '
+        'fit is renamed to *.refused. Empty: nowhere.',
     )
     memory_period_s: float = option(
         0.0,
