@@ -22,6 +22,7 @@ $(STAMP): setup.py
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || test -x $(BIN)/pip || $(MAKE) --no-print-directory venv-package
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps 'trackeval==1.3.0'  # why: setup.py
 	@touch $(STAMP)
 
 # Debian and Ubuntu keep the venv module in a package of its own.

@@ -21,6 +21,9 @@ CORE = [
     'torch>=2.4',
     'torchvision>=0.19',
 ]
+# Beside these, HOTA needs trackeval, which asks for opencv-python: that would overwrite
+# opencv-python-headless and then needs libGL. `pip install --no-deps trackeval`, as make does.
+EVALUATION = ['motmetrics>=1.4', 'pycocotools>=2.0.8', 'tabulate']
 BARE = ['cyclonedds>=11,<12', 'rich', 'rosbags>=0.11', 'shtab']
 TEST = [
     'hypothesis',
@@ -63,7 +66,8 @@ setup(
     extras_require={
         'core': CORE,
         'bare': BARE,
-        'all': CORE + BARE,
+        'evaluation': EVALUATION,
+        'all': CORE + BARE + EVALUATION,
         'test': TEST,
         'tensorrt': ['torch-tensorrt'],
     },
