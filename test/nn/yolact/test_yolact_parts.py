@@ -197,7 +197,7 @@ def test_prepare_keeps_what_fits_and_normalises() -> None:
     assert x[0, :, 0, 0].tolist() == pytest.approx([2.2489, 2.4286, 2.64], abs=1e-3)
 
 
-@pytest.mark.parametrize('name', ['resnet18', 'resnet50'])
+@pytest.mark.parametrize('name', ['slim18', 'resnet18', 'resnet50'])
 def test_taps(name: str) -> None:
     backbone = ResNetTaps(name).eval()
     shapes = [tuple(tap.shape) for tap in backbone(torch.zeros(1, 3, 64, 32))]

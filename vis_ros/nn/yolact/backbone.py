@@ -24,7 +24,8 @@ class ResNetTaps(nn.Module):
     Stride 2 sits in the 3x3 convolution of a bottleneck, as torchvision has it.
 
     Args:
-        name: Name of a constructor of `torchvision.models.resnet`, such as `resnet50`.
+        name: Name of a constructor of `torchvision.models.resnet`, such as `resnet50`; or
+            `slim18`, a ResNet-18 of half its width, 2.8 million parameters.
 
     Raises:
         ValueError: torchvision has no such ResNet.
@@ -32,10 +33,7 @@ class ResNetTaps(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        maker = getattr(resnet, name, None)
-        if not name.startswith('resnet') or maker is None:
-            raise ValueError(f'backbone: torchvision has no ResNet {name!r}')
-        whole: resnet.ResNet = maker(weights=None)
+        whole = _whole(name)
         self.conv1, self.bn1 = whole.conv1, whole.bn1
         self.relu, self.maxpool = whole.relu, whole.maxpool
         self.layer1, self.layer2 = whole.layer1, whole.layer2
@@ -49,3 +47,31 @@ class ResNetTaps(nn.Module):
         stride8 = self.layer2(self.layer1(x))
         stride16 = self.layer3(stride8)
         return Taps(stride8, stride16, self.layer4(stride16))
+
+
+def _whole(name: str) -> resnet.ResNet:
+    if name == 'slim18':
+        return _Slim18()
+    maker = getattr(resnet, name, None)
+    if not name.startswith('resnet') or maker is None:
+        raise ValueError(f'backbone: torchvision has no ResNet {name!r}')
+    whole: resnet.ResNet = maker(weights=None)
+    return whole
+
+
+class _Slim18(resnet.ResNet):
+    """ResNet-18 with half the channels in each layer, for small inputs and small computers."""
+
+    def __init__(self) -> None:
+        super().__init__(resnet.BasicBlock, [2, 2, 2, 2])
+        self.inplanes = 32
+        self.conv1 = nn.Conv2d(3, 32, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(32)
+        for stage in range(4):
+            stride = 1 if stage == 0 else 2
+            layer = self._make_layer(resnet.BasicBlock, 32 * 2**stage, 2, stride=stride)
+            setattr(self, f'layer{stage + 1}', layer)
+        self.fc = nn.Linear(256, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')

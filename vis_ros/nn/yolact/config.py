@@ -14,7 +14,7 @@ class YolactConfig:
     """Everything that decides about the parameters and the anchors of a YOLACT.
 
     Args:
-        backbone: A ResNet of torchvision by its name.
+        backbone: A ResNet of torchvision by its name, or `slim18`.
         height: Rows of the input [px].
         width: Columns of the input [px].
         num_classes: Number of classes K, with the background as class 0.
@@ -43,8 +43,8 @@ def rgnnvis_config(network: str, num_classes: int) -> YolactConfig:
     """Return RGNNVIS's own variant of the detector.
 
     Args:
-        network: `resnet50` or `resnet101` at 480x864 as in the paper, or `small`: ResNet-18, 64
-            channels, 16 prototypes, 192x320, for CPUs.
+        network: `resnet50` or `resnet101` at 480x864 as in the paper, or `small`: ResNet-18 at
+            half width, 64 channels, 16 prototypes, 192x320, for CPUs.
         num_classes: Number of classes with the background.
 
     Raises:
@@ -54,7 +54,7 @@ def rgnnvis_config(network: str, num_classes: int) -> YolactConfig:
         raise ValueError(f'network: expected one of {", ".join(NETWORKS)}, got {network!r}')
     if network == 'small':
         return YolactConfig(
-            'resnet18', 192, 320, num_classes=num_classes, channels=64, prototypes=16
+            'slim18', 192, 320, num_classes=num_classes, channels=64, prototypes=16
         )
     return YolactConfig(network, num_classes=num_classes)
 

@@ -1,0 +1,60 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""RGNNVIS whole: the detector and the tracker, as one module to save and to load."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
+from vis_ros.nn.rgnn.network import Look, Rgnn
+from vis_ros.nn.yolact import DetectionSet, SelectionConfig, Yolact, rgnnvis_config, select
+
+_SMALL = {'appearance': 64, 'look': 64, 'mask': 8}
+
+
+class Seen(NamedTuple):
+    """What single frames say: detections and their appearances."""
+
+    found: DetectionSet
+    look: Look
+
+
+class RgnnVis(nn.Module):
+    """Detector and tracker with random parameters.
+
+    Args:
+        network: `resnet50`, `resnet101` or `small`, see `rgnnvis_config`.
+        num_classes: Number of classes K, with the background.
+        options: Variants of the tracker.
+
+    Raises:
+        ValueError: The network is unknown.
+    """
+
+    def __init__(self, network: str, num_classes: int, options: RgnnOptions) -> None:
+        super().__init__()
+        config = rgnnvis_config(network, num_classes)
+        self.detector = Yolact(config)
+        sizes = RgnnSizes(
+            num_classes=num_classes,
+            taps=(self.detector.backbone.channels[1], self.detector.backbone.channels[2]),
+            height=config.height,
+            width=config.width,
+            **(_SMALL if network == 'small' else {}),
+        )
+        self.tracker = Rgnn(sizes, options)
+
+    def see(self, image: Tensor, selection: SelectionConfig) -> Seen:
+        """Return what the frames of a batch show, each for itself.
+
+        Args:
+            image: float32 tensor (B, 3, height, width), see `yolact.prepare`.
+            selection: Which anchors become detections.
+        """
+        output = self.detector(image)
+        found = select(self.detector, output, selection)
+        taps = output.taps
+        return Seen(found, self.tracker.look(taps.stride16, taps.stride32, found))

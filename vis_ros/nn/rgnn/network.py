@@ -1,0 +1,235 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The recurrent graph network: from detections and a memory of tracks to both of the next frame.
+
+Source: Johnander et al., "Video Instance Segmentation with Recurrent Graph Neural Networks", GCPR
+2021, and its ++ version, "Recurrent Graph Neural Networks for Video Instance Segmentation", IJCV.
+tau are the embeddings of tracks, delta those of detections, e those of edges.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vis_ros.nn.rgnn.appearance import AppearanceNetwork
+from vis_ros.nn.rgnn.association import IMPOSSIBLE, Choice, choose, masktrack_logits
+from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
+from vis_ros.nn.rgnn.gaussian import AppearanceModel, log_likelihood
+from vis_ros.nn.rgnn.graph import Graph, GraphNetwork, PairNetwork
+from vis_ros.nn.rgnn.masks import MaskReweighting
+from vis_ros.nn.rgnn.recurrence import Recurrence
+from vis_ros.nn.rgnn.scoring import Scoring
+from vis_ros.nn.rgnn.state import RgnnState, Tracks, choose_rows, take
+from vis_ros.nn.yolact.nms import pairwise_iou
+from vis_ros.nn.yolact.selection import DetectionSet
+
+_IOU_EPSILON = 1e-7
+_SCORE_BIAS = -2.1  # of both score heads at first: most pairs do not match
+
+
+class Look(NamedTuple):
+    """Appearance of a frame: detections (B, N, D), 0 for padding, and the whole scene (B, D)."""
+
+    detections: Tensor
+    scene: Tensor
+
+
+class Association(NamedTuple):
+    """What the graph says about a frame.
+
+    Args:
+        match_logits: float tensor (B, M, N), `IMPOSSIBLE` where a track or detection is none.
+        init_logits: float tensor (B, N), `IMPOSSIBLE` for padding.
+        before: Initial features of the graph.
+        after: Final embeddings.
+    """
+
+    match_logits: Tensor
+    init_logits: Tensor
+    before: Graph
+    after: Graph
+
+
+class Rgnn(nn.Module):
+    """The tracker; it holds parameters only, the memory is an `RgnnState`.
+
+    A step is `look`, `associate`, `choose`, then slots for new tracks by the caller, then
+    `update` and `segment`. All tensors have a fixed size: padding and free slots never reach what
+    is real, and nothing waits for the device.
+
+    Args:
+        sizes: Sizes of the detector's maps, of the embeddings, and the number of classes.
+        options: Variants.
+    """
+
+    def __init__(self, sizes: RgnnSizes, options: RgnnOptions) -> None:
+        super().__init__()
+        self.sizes, self.options = sizes, options
+        detection = sizes.num_classes + 4
+        if options.appearance == 'embedded':
+            detection += 2 * sizes.appearance
+        self.appearance = AppearanceNetwork(sizes, options)
+        self.graph: GraphNetwork | PairNetwork
+        if options.graph == 'joint':
+            self.graph = GraphNetwork(sizes, detection, options)
+        else:
+            self.graph = PairNetwork(sizes, detection, options)
+        is_learned = options.association == 'learned'
+        self.match_score = _score_head(sizes.embedding) if is_learned else None
+        self.init_score = _score_head(sizes.embedding) if is_learned else None
+        self.recurrence = Recurrence(sizes.embedding, options)
+        self.empty_recurrence = Recurrence(sizes.embedding, options)
+        self.models = AppearanceModel(sizes, options)
+        self.scoring = Scoring(sizes, options)
+        self.masks = MaskReweighting(sizes)
+
+    def initial(self, batch: int, slots: int) -> RgnnState:
+        """Return the memory of `batch` streams before their first frame."""
+        empty = self.newborn()
+        tracks = Tracks(*(x.expand(batch, slots, *x.shape[2:]).clone() for x in empty))
+        variance = self.models.first_variance(is_empty=True).expand_as(empty.variance)
+        empty = empty._replace(variance=variance)
+        return RgnnState(tracks, Tracks(*(x.expand(batch, *x.shape[1:]).clone() for x in empty)))
+
+    def newborn(self) -> Tracks:
+        """Return a slot (1, 1, ...) as it is before its track's first update, not alive."""
+        sizes, variance = self.sizes, self.models.first_variance()
+        zeros = variance.new_zeros
+        looks = 2 * sizes.look if self.options.appearance == 'lstm' else 0
+        return Tracks(
+            is_alive=zeros((1, 1), dtype=torch.bool),
+            embedding=zeros((1, 1, sizes.embedding)),
+            cell=zeros((1, 1, sizes.embedding)),
+            mean=zeros((1, 1, 2 * sizes.appearance)),
+            variance=variance[None, None],
+            box=zeros((1, 1, 4)),
+            logits=zeros((1, 1, sizes.num_classes)),
+            look=zeros((1, 1, looks)),
+            votes=zeros((1, 1, self.scoring.num_votes)),
+        )
+
+    def look(self, stride16: Tensor, stride32: Tensor, found: DetectionSet) -> Look:
+        """Return the appearances of a frame, of the backbone's taps and the detections."""
+        return Look(*self.appearance(self.appearance.maps(stride16, stride32), found))
+
+    def associate(self, state: RgnnState, found: DetectionSet, look: Look) -> Association:
+        """Run the graph over the memory and the detections of a frame (section 3.1)."""
+        tracks = state.tracks
+        before, iou = self._build(state, found, look)
+        if isinstance(self.graph, PairNetwork):
+            after = self.graph(before)
+        else:
+            after = self.graph(before, tracks.is_alive, found.is_real)
+        if self.match_score is None or self.init_score is None:
+            match, init = masktrack_logits(
+                look.detections, tracks.mean, iou, found, tracks.logits, tracks.is_alive
+            )
+        else:
+            match = self.match_score(after.track_edges)[..., 0]
+            init = self.init_score(after.empty_edges)[..., 0]
+        is_pair = tracks.is_alive[..., None] & found.is_real[:, None]
+        match = torch.where(is_pair, match, IMPOSSIBLE)
+        return Association(match, torch.where(found.is_real, init, IMPOSSIBLE), before, after)
+
+    def _build(self, state: RgnnState, found: DetectionSet, look: Look) -> tuple[Graph, Tensor]:
+        """Return the initial features of the graph (section 3.1.2), and the overlaps (B, M, N)."""
+        tracks, empty = state.tracks, self._started(state.empty, look)
+        iou = pairwise_iou(tracks.box, found.boxes, epsilon=_IOU_EPSILON)
+        likely = log_likelihood(look.detections, tracks.mean, tracks.variance)
+        likely_empty = log_likelihood(look.detections, empty.mean, empty.variance)[:, 0]
+        if self.options.appearance in ('none', 'embedded'):
+            likely, likely_empty = torch.zeros_like(likely), torch.zeros_like(likely_empty)
+        elif self.options.edges == 'scaled':
+            likely, likely_empty = -4 + 0.01 * likely, -4 + 0.01 * likely_empty
+        overlap = -1 + 2 * iou if self.options.edges == 'scaled' else iou
+        half = found.boxes.new_tensor([self.sizes.width, self.sizes.height] * 2) / 2
+        parts = [found.logits, found.boxes / half - 1]
+        if self.options.appearance == 'embedded':
+            parts.append(look.detections)
+        graph = Graph(
+            empty=empty.embedding[:, 0],
+            tracks=tracks.embedding,
+            detections=torch.cat(parts, dim=-1),
+            empty_edges=likely_empty[..., None],
+            track_edges=torch.stack((likely, overlap), dim=-1),
+        )
+        is_pair = (tracks.is_alive[..., None] & found.is_real[:, None])[..., None]
+        edges = torch.where(is_pair, graph.track_edges, 0.0)
+        empty_edges = torch.where(found.is_real[..., None], graph.empty_edges, 0.0)
+        return graph._replace(track_edges=edges, empty_edges=empty_edges), iou
+
+    @staticmethod
+    def _started(empty: Tracks, look: Look) -> Tracks:
+        """Return the empty track; before the first frame it looks like that frame's scene."""
+        mean = torch.where(empty.is_alive[..., None], empty.mean, look.scene[:, None])
+        return empty._replace(mean=mean)
+
+    def choose(self, association: Association, found: DetectionSet) -> Choice:
+        """Return the hard decisions of a frame."""
+        return choose(
+            association.match_logits, association.init_logits, found.is_real, self.options
+        )
+
+    def update(
+        self,
+        state: RgnnState,
+        found: DetectionSet,
+        look: Look,
+        association: Association,
+        *,
+        assigned: Tensor,
+        is_new: Tensor,
+    ) -> RgnnState:
+        """Return the memory after a frame (sections 3.2 and 3.3).
+
+        Args:
+            state: Memory before the frame.
+            found: Detections of the frame.
+            look: Their appearances.
+            association: What the graph says.
+            assigned: int64 tensor (B, M), detection that each slot shows, or -1.
+            is_new: bool tensor (B, M), slots whose track starts now; what they held is forgotten.
+        """
+        is_seen = assigned >= 0
+        tracks = choose_rows(is_new, self.newborn(), state.tracks)
+        is_alive = state.tracks.is_alive | is_new
+        after = association.after
+        nodes = after.tracks
+        if isinstance(self.graph, PairNetwork):
+            nodes = self.graph.adopt(association.before, after, assigned)
+        node = torch.where(is_new[..., None], take(after.detections, assigned), nodes)
+        node = torch.where(is_alive[..., None], node, 0.0)
+        embedding, cell = self.recurrence(node, tracks.embedding, tracks.cell)
+        box = tracks.box if self.options.lost_box == 'last' else torch.zeros_like(tracks.box)
+        tracks = tracks._replace(
+            is_alive=is_alive,
+            embedding=torch.where(is_alive[..., None], embedding, 0.0),
+            cell=torch.where(is_alive[..., None], cell, 0.0),
+            box=torch.where(is_seen[..., None], take(found.boxes, assigned), box),
+        )
+        looked = self.models.update(tracks, take(look.detections, assigned), is_new)
+        tracks = choose_rows(is_seen, looked, tracks)
+        tracks = self.scoring.update(tracks, take(found.logits, assigned), is_seen)
+        return RgnnState(tracks, self._update_empty(state.empty, look, after.empty))
+
+    def _update_empty(self, empty: Tracks, look: Look, node: Tensor) -> Tracks:
+        is_first = ~empty.is_alive
+        empty = self._started(empty, look)
+        embedding, cell = self.empty_recurrence(node[:, None], empty.embedding, empty.cell)
+        empty = empty._replace(is_alive=torch.ones_like(is_first), embedding=embedding, cell=cell)
+        return self.models.update(empty, look.scene[:, None], torch.zeros_like(is_first))
+
+    def segment(self, state: RgnnState, found: DetectionSet, assigned: Tensor) -> Tensor:
+        """Return mask scores (B, M, h, w) of the updated tracks; see `MaskReweighting`."""
+        scores: Tensor = self.masks(state.tracks.embedding, found, assigned)
+        return scores
+
+
+def _score_head(size: int) -> nn.Linear:
+    head = nn.Linear(size, 1)
+    nn.init.xavier_uniform_(head.weight)
+    nn.init.constant_(head.bias, _SCORE_BIAS)
+    return head
