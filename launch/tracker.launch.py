@@ -43,7 +43,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 'params_file',
-                default_value=PathJoinSubstitution([config, [value['method'], '.yaml']]),
+                default_value=[config, '/', value['method'], '.yaml'],
                 description='parameters of the method (default: config/METHOD.yaml)',
             ),
             Node(

@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 python=${PYTHON_BIN:-.venv/bin}/python
 setup=${ROS_SETUP:-$(ls -d /opt/ros/*/setup.bash 2>/dev/null | head -n 1)}
 
+plugins=()
+
 use() { # sources a setup file; those of ROS need unset variables
   set +u
   # shellcheck disable=SC1090
@@ -24,6 +26,9 @@ prepare_ros() {
       --event-handlers console_direct- >build-ros.txt 2>&1; then
     rm -f build-ros.txt
     use build/ros/install/setup.bash
+    # The plug-ins of ROS need modules that only ROS's own Python has.
+    plugins=(-p no:launch_pytest -p no:launch_testing -p no:launch_ros)
+    export VIS_ROS_NEED_RCLPY=1
     echo "== with ROS 2 $ROS_DISTRO"
   else
     cat build-ros.txt
@@ -37,4 +42,4 @@ if [ -n "$setup" ] || [ -n "${ROS_DISTRO:-}" ]; then
 else
   echo '== no ROS 2 on this machine: the tests that need rclpy skip'
 fi
-exec "$python" -m pytest -n 2 --dist loadgroup "$@"
+exec "$python" -m pytest -n 2 --dist loadgroup "${plugins[@]}" "$@"
