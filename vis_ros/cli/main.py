@@ -15,7 +15,17 @@ import vis_ros
 from vis_ros.cli.common import split_ros_arguments
 from vis_ros.ros.signals import end_quietly
 
-_COMMANDS = ('node', 'replay', 'play', 'listen', 'convert', 'methods', 'parameters', 'demo')
+_COMMANDS = (
+    'node',
+    'replay',
+    'evaluate',
+    'play',
+    'listen',
+    'convert',
+    'methods',
+    'parameters',
+    'demo',
+)
 
 _INTERRUPTED = 130  # what shells say of a program that SIGINT ended
 
