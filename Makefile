@@ -53,6 +53,7 @@ docs: install
 
 bench: install
 	$(BIN)/python benchmarks/host_overhead.py
+	$(BIN)/python benchmarks/latency.py
 
 clean:
 	rm -rf $(VENV) build out *.egg-info
