@@ -151,11 +151,7 @@ class TrackMemory:
             int64 tensor (M,): for each slot the index of the detection that it shows now, born
             tracks included, or -1.
         """
-        if self._is_restored:
-            self._is_restored = False
-            gap_ns = (stamp_ns - self['latest_ns'] - RESTART_NS).clamp(min=0)
-            self.tensors['paused_ns'] = self['paused_ns'] + gap_ns
-        self.tensors['latest_ns'] = torch.zeros_like(self['latest_ns']) + stamp_ns
+        self._begin(stamp_ns)
         shown = torch.where(self.occupied, match, -1)
         if len(seen.scores):
             self._observe(stamp_ns, seen, shown)
@@ -163,6 +159,13 @@ class TrackMemory:
         if len(seen.scores):
             shown = self._bear(stamp_ns, seen, shown, birth)
         return shown
+
+    def _begin(self, stamp_ns: int | Tensor) -> None:
+        if self._is_restored:
+            self._is_restored = False
+            gap_ns = (stamp_ns - self['latest_ns'] - RESTART_NS).clamp(min=0)
+            self.tensors['paused_ns'] = self['paused_ns'] + gap_ns
+        self.tensors['latest_ns'] = torch.zeros_like(self['latest_ns']) + stamp_ns
 
     def _observe(self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor) -> None:
         t = self.tensors
@@ -208,15 +211,8 @@ class TrackMemory:
         self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor, birth: Tensor
     ) -> Tensor:
         t = self.tensors
-        is_free = ~self.occupied
-        is_available = is_free | (t['misses'] > 0)
-        never = torch.iinfo(torch.int64).max
-        key = torch.where(is_free, -1, torch.where(is_available, t['last_seen_ns'], never))
-        wanted = torch.where(birth, -seen.scores, torch.inf)
-        count = min(len(wanted), len(key))
-        slot = torch.argsort(key, stable=True)[:count]
-        index = torch.argsort(wanted, stable=True)[:count]
-        is_born = birth[index] & is_available[slot]
+        is_available = ~self.occupied | (t['misses'] > 0)
+        slot, index, is_born = self._find_places(is_available, seen.scores, birth)
         ids = t['next_id'] + is_born.cumsum(0) - 1
         first_state = TrackState.ACTIVE if self.config.confirm_hits <= 1 else TrackState.TENTATIVE
         score = seen.scores[index]
@@ -236,8 +232,26 @@ class TrackMemory:
         for name, value in (values | self._births).items():
             self._write(name, slot, is_born, value)
         t['next_id'] = t['next_id'] + is_born.sum()
-        t['refused'] = t['refused'] + birth.sum() - is_born.sum()
         return shown.scatter(0, slot, torch.where(is_born, index, shown[slot]))
+
+    def _find_places(
+        self, is_available: Tensor, scores: Tensor, birth: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return slots, detections and which pairs of them are births, each (min(M, N),).
+
+        Free slots come first, then those whose track was unobserved for longest; the best
+        detections come first. Births without a place are counted as refused.
+        """
+        never = torch.iinfo(torch.int64).max
+        key = torch.where(is_available, self['last_seen_ns'], never)
+        key = torch.where(self.occupied, key, -1)
+        wanted = torch.where(birth, -scores, torch.inf)
+        count = min(len(wanted), len(key))
+        slot = torch.argsort(key, stable=True)[:count]
+        index = torch.argsort(wanted, stable=True)[:count]
+        is_born = birth[index] & is_available[slot]
+        self.tensors['refused'] = self['refused'] + birth.sum() - is_born.sum()
+        return slot, index, is_born
 
     def _write(self, name: str, slot: Tensor, is_born: Tensor, value: Tensor | int) -> None:
         old = self.tensors[name][slot]
