@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from vis_ros.ros.host import Host
 
+_SOURCE = 'source ROS 2 and the workspace in which vis_msgs was built'
+
 
 def open_host(name: str, arguments: Sequence[str], kind: str = 'auto') -> Host:
     """Return a node on rclpy, or on Cyclone DDS where there is no ROS.
@@ -24,17 +26,33 @@ def open_host(name: str, arguments: Sequence[str], kind: str = 'auto') -> Host:
     """
     if kind not in ('auto', 'rclpy', 'dds'):
         raise ValueError(f'host: expected auto, rclpy or dds, got {kind!r}')
-    missing = [m for m in ('rclpy', 'vis_msgs') if not is_importable(m)]
-    if kind == 'rclpy' and missing:
-        raise ValueError(
-            f'host: rclpy needs {" and ".join(missing)}, which cannot be imported: source '
-            'ROS 2 and the workspace in which vis_msgs was built'
-        )
-    if kind == 'dds' or missing:
+    if kind == 'dds':
         return _open_dds(name, arguments)
-    from vis_ros.ros.rclpy_host import RclpyHost
-
+    if not is_importable('rclpy'):
+        if kind == 'auto':
+            return _open_dds(name, arguments)
+        raise ValueError(f'host: rclpy cannot be imported: {_SOURCE}')
+    if not is_importable('vis_msgs'):
+        return _open_other(name, arguments, kind, f'rclpy is there but vis_msgs is not: {_SOURCE}')
+    try:
+        import vis_msgs.msg  # noqa: F401 (found above; whether it can be loaded shows only now)
+        from vis_ros.ros.rclpy_host import RclpyHost
+    except Exception as error:  # a ROS for another Python, or one of which a part is missing
+        reason = ' '.join(f'{type(error).__name__}: {error}'.split())
+        return _open_other(name, arguments, kind, f'rclpy is there but cannot be loaded: {reason}')
     return RclpyHost(name, arguments)
+
+
+def _open_other(name: str, arguments: Sequence[str], kind: str, fault: str) -> Host:
+    """Return a node on Cyclone DDS that tells why it is not on rclpy, unless rclpy is wanted."""
+    if kind == 'rclpy':
+        raise ValueError(f'host: {fault}')
+    try:
+        host = _open_dds(name, arguments)
+    except ValueError as error:
+        raise ValueError(f'host: {fault}; and {error}') from error
+    host.log('warn', f'{fault}; this node runs on Cyclone DDS instead')
+    return host
 
 
 def _open_dds(name: str, arguments: Sequence[str]) -> Host:
@@ -42,12 +60,14 @@ def _open_dds(name: str, arguments: Sequence[str]) -> Host:
 
     if not is_importable('cyclonedds'):
         raise ValueError(
-            'host: dds needs the Python package cyclonedds: pip install cyclonedds; or source ROS '
-            '2 and the workspace in which vis_msgs was built'
+            f'host: dds needs the Python package cyclonedds: pip install cyclonedds; or {_SOURCE}'
         )
-    from cyclonedds.core import DDSException
+    try:
+        from cyclonedds.core import DDSException
 
-    from vis_ros.ros.dds import DdsHost
+        from vis_ros.ros.dds import DdsHost
+    except Exception as error:  # its C library does not fit
+        raise ValueError(f'host: cyclonedds is there but cannot be loaded: {error}') from error
 
     parsed = parse_arguments(arguments)
     try:
@@ -61,8 +81,10 @@ def _open_dds(name: str, arguments: Sequence[str]) -> Host:
 
 def is_importable(module: str) -> bool:
     """Return whether a compiled message package or library is installed, without importing it."""
-    if module == 'vis_msgs':  # the folder vis_msgs of a checkout is no Python package
-        return importlib.util.find_spec('vis_msgs') is not None and (
-            importlib.util.find_spec('vis_msgs.msg') is not None
-        )
-    return importlib.util.find_spec(module) is not None
+    if importlib.util.find_spec(module) is None:
+        return False
+    if module != 'vis_msgs':
+        return True
+    # The folder vis_msgs of a checkout, and the msg in it, look like packages without any code.
+    spec = importlib.util.find_spec('vis_msgs.msg')
+    return spec is not None and spec.origin is not None
