@@ -4,7 +4,17 @@
 
 import numpy as np
 import pytest
-from coloured_world import PERIOD_NS, TODAY, Case, ColourDetector, frame_of, picture, run, steps
+from coloured_world import (
+    PERIOD_NS,
+    TODAY,
+    WIDTH,
+    Case,
+    ColourDetector,
+    frame_of,
+    picture,
+    run,
+    steps,
+)
 
 from vis_ros.detectors import DETECTORS
 from vis_ros.structures import Frame, FrameResult
@@ -79,6 +89,16 @@ def test_lost_tracks_move_on() -> None:
         (track,) = results[k].tracks
         assert track.box[0] - last_seen[0] == pytest.approx(2 * (k - 11), abs=1.0)
         assert track.box[1] == pytest.approx(last_seen[1], abs=0.5)
+
+
+def test_predictions_stay_in_the_image() -> None:
+    frames = [frame_of(k, (5.0 + 6 * k, 10.0, *SIZE, RED)) for k in range(12)]
+    frames += [frame_of(k) for k in range(12, 30)]
+    results = run(Case('deepsort').build(**PERIOD), frames)
+    boxes = [track.box for result in results[12:] for track in result.tracks]
+    assert boxes
+    assert all(0 <= x0 <= x1 <= WIDTH for x0, _, x1, _ in boxes)
+    assert boxes[-1][2] == WIDTH  # it left by the right border
 
 
 def test_time_comes_from_stamps_not_from_frames() -> None:

@@ -22,6 +22,7 @@ from vis_ros.memory.snapshot import Snapshot
 from vis_ros.memory.track_memory import RESTART_NS
 from vis_ros.methods.base import Method
 from vis_ros.nn.weights import LoadedWeights
+from vis_ros.ops.boxes import clip
 from vis_ros.ops.masks import iou_matrix as mask_iou_matrix
 from vis_ros.structures import Detections, Frame, FrameResult
 from vis_ros.structures.options import option, values_of
@@ -127,7 +128,10 @@ class DetectThenAssociate(Method):
         pairs = self.associate(state, found, elapsed_ns / 1e9)
         shown = self._remember(state, found, pairs, frame.stamp_ns)
         self.learn(state, found, shown)
-        tracks = report_tracks(state.memory, state.masks.rle, lost_boxes=self.lost_boxes(state))
+        predicted = self.lost_boxes(state)
+        if predicted is not None:
+            predicted = clip(predicted, frame.height, frame.width)
+        tracks = report_tracks(state.memory, state.masks.rle, lost_boxes=predicted)
         result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
         return state, [result]
 
