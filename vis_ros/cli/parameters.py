@@ -44,8 +44,8 @@ def _lines() -> Iterator[str]:
     yield ''
     yield (
         'Written by `vis_ros parameters > docs/parameters.md`; a test compares the two. '
-        'Parameters marked *run time* may change while the node is active; the others are fixed from '
-        '`configure` to `cleanup`.'
+        'Parameters marked *run time* may change while the node is active; the others are fixed '
+        'from `configure` to `cleanup`.'
     )
     yield from _section('The node', options_of(NodeParameters), '')
     for name, method in sorted(METHODS.items()):
