@@ -92,7 +92,7 @@ def test_lost_tracks_move_on() -> None:
 
 
 def test_predictions_stay_in_the_image() -> None:
-    frames = [frame_of(k, (5.0 + 6 * k, 10.0, *SIZE, RED)) for k in range(12)]
+    frames = [frame_of(k, (40.0 + 3 * k, 10.0, *SIZE, RED)) for k in range(12)]
     frames += [frame_of(k) for k in range(12, 30)]
     results = run(Case('deepsort').build(**PERIOD), frames)
     boxes = [track.box for result in results[12:] for track in result.tracks]
