@@ -67,11 +67,8 @@ def timeline_svg(
     ]
     width = round(_LABEL_PX + step * len(video.frames) + 4)
     height = _ROW_PX * (len(truths) + len(results) + 2) + 4
-    return (
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
-        + ''.join(rows)
-        + '</svg>'
-    )
+    head = f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+    return ''.join([head, *rows, '</svg>'])
 
 
 def _rows(

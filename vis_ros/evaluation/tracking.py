@@ -163,9 +163,10 @@ def hota_figures(videos: Sequence[VideoBoxes]) -> HotaFigures:
         name: {key: family.eval_sequence(item) for key, item in data.items()}
         for name, family in families.items()
     }
-    overall = {
-        name: family.combine_sequences(by_family[name]) for name, family in families.items()
-    }
+    overall = {}
+    for name, family in families.items():  # the library cannot combine nothing
+        parts = by_family[name] or {0: family.eval_sequence(_sequence(VideoBoxes(0, (), (), ())))}
+        overall[name] = family.combine_sequences(parts)
     by_video = {key: {name: by_family[name][key] for name in families} for key in data}
     return HotaFigures(families['HOTA'].array_labels, overall, by_video)
 
