@@ -4,9 +4,9 @@
 
 ros2 launch vis_ros replay.launch.py bag:=/data/street method:=deepsort
 
-Ends when the recording has been played. The frames wait in order (queue every) and keep their
-recorded stamps; /clock follows them. `vis_ros replay` does the same in one process, as fast as the
-method goes.
+Every frame gets its result: the player waits for the tracker where that is slower, and it ends,
+and with it all, after the last result. The frames keep their recorded stamps; /clock follows them.
+`vis_ros replay` does the same in one process, as fast as the method goes.
 """
 
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
@@ -59,6 +59,8 @@ def generate_launch_description() -> LaunchDescription:
                     '--clock',
                     '--wait',
                     '60',
+                    '--follow',
+                    '/vis_tracker/tracks',
                 ],
                 on_exit=Shutdown(reason='the recording has ended'),
             ),

@@ -6,12 +6,14 @@ import json
 import os
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from footage import scene, vis_ros
 
 from vis_ros.cli.common import run_beside
+from vis_ros.cli.follower import WINDOW
 from vis_ros.cli.listen import Listener
 from vis_ros.cli.main import build_parser
 from vis_ros.cli.play import Player
@@ -113,6 +115,72 @@ def test_a_loop_ends_when_it_is_told_to(folder):
 def test_rates_that_are_none(folder, capsys, rate):
     assert vis_ros('play', folder, '--rate', rate) == 2
     assert '--rate: expected a value in (0, 1000]' in capsys.readouterr().err
+
+
+class Tracker(Paper):
+    """Takes what is played, and answers when the test says so; keeps how many were due."""
+
+    def __init__(self, answers):
+        super().__init__()
+        self.answers, self.most_due = answers, 0
+        self._due = []
+
+    def publishers_on(self, topic):
+        return ['one'] if self.answers is not None else []
+
+    def create_subscription(self, type_name, topic, qos, callback):
+        assert topic == '/t/tracks'
+        self._callback = callback
+
+    def create_publisher(self, type_name, topic, qos):
+        sheet = super().create_publisher(type_name, topic, qos)
+        if topic == '/camera/image_raw':
+            assert qos.depth == WINDOW
+            sheet.publish = self._take
+        return sheet
+
+    def _take(self, image):
+        self.sent['/camera/image_raw'].append(image)
+        self._due.append(image.header)
+        self.most_due = max(self.most_due, len(self._due))
+        if self.answers(len(self.sent['/camera/image_raw'])):
+            threading.Timer(0.01, self.answer, (list(self._due),)).start()
+
+    def answer(self, headers):
+        for header in headers[-1:]:
+            self._callback(SimpleNamespace(header=header))
+        self._due = [header for header in self._due if header not in headers]
+
+
+def follow(host, source, *words):
+    own = ('--rate', '1000', '--stamps', 'recorded', '--follow', '/t/tracks')
+    args = build_parser().parse_args(['play', str(source), *own, *words])
+    with open_source(source) as frames:
+        player = Player(host, frames, args)
+        run_beside(host, player.play, player.ended)
+    return player
+
+
+def test_a_player_waits_for_the_tracker_that_it_follows(folder):
+    host = Tracker(lambda count: count % WINDOW == 0 or count == 40)
+    player = follow(host, folder)
+    assert (player.count, host.most_due) == (40, WINDOW)
+    assert host.logs == ['40 frames published']
+
+
+def test_a_player_gives_up_a_tracker_that_says_nothing(folder, monkeypatch):
+    monkeypatch.setattr('vis_ros.cli.follower._PATIENCE_S', 0.2)
+    host = Tracker(lambda count: False)
+    assert follow(host, folder).count == 40
+    assert host.logs[0].startswith(f'/t/tracks: no result of {WINDOW} frames for 0 s')
+    assert host.logs[1].startswith('/t/tracks: no result of 8 frames for 0 s')
+
+
+def test_without_a_tracker_to_follow_nothing_is_played(folder):
+    host = Tracker(None)
+    with pytest.raises(TimeoutError, match='no tracker within 0.1 s'):
+        follow(host, folder, '--wait', '0.1')
+    assert host.sent['/camera/image_raw'] == []
 
 
 def test_an_error_beside_the_host_reaches_the_caller():

@@ -269,6 +269,18 @@ def test_the_subscription_follows_the_publishers(make_rig):
     assert str(fixed.host.find('subscription', '/image').qos) == 'reliable/volatile/keep_last(2)'
 
 
+def test_where_every_frame_counts_none_is_lost_on_the_way(make_rig):
+    from vis_ros.ros.host import Qos
+
+    rig = make_rig(queue='every', queue_depth=50).start()
+    expected = [((), 'reliable'), ((False,), 'best_effort'), ((True,), 'reliable')]
+    for offered, reliability in expected:
+        rig.host.offered['/image'] = [Qos(reliable=reliable) for reliable in offered]
+        rig.host.tick()
+        found = str(rig.host.find('subscription', '/image').qos)
+        assert found == f'{reliability}/volatile/keep_last(50)'
+
+
 def test_compressed_images_have_a_topic_of_their_own(make_rig):
     rig = make_rig(image_transport='compressed').start()
     found = rig.host.find('subscription', '/image/compressed')

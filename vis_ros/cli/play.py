@@ -12,8 +12,10 @@ from typing import Any
 import cv2
 
 from vis_ros.cli.common import CAMERA_TOPIC, add_host, add_source, run_beside
+from vis_ros.cli.follower import WINDOW, Follower
 
 _SUBSCRIBER_POLL_S = 0.05
+_SETTLE_S = 0.3  # a subscriber that is seen here may not yet see this publisher
 _LINGER_S = 0.5  # reliable readers take the last frame meanwhile
 
 
@@ -51,6 +53,12 @@ def add_parser(commands: Any) -> None:
         default=10.0,
         metavar='SECONDS',
         help='wait so long for a first subscriber (%(default)s)',
+    )
+    parser.add_argument(
+        '--follow',
+        metavar='TOPIC',
+        help='topic of the tracks: never run far ahead of the tracker, and end after its last '
+        'result (for a tracker with queue every)',
     )
     add_host(parser)
     parser.set_defaults(run=run)
@@ -91,31 +99,54 @@ class Player:
         self._host, self._source, self._args = host, source, args
         self.count = 0
         self.ended = threading.Event()
+        self._follower = Follower(host, args.follow, self.ended) if args.follow else None
         type_name = COMPRESSED_TYPE if args.compressed else IMAGE_TYPE
         topic = args.output + ('/compressed' if args.compressed else '')
-        qos = Qos(reliable=not args.best_effort, depth=5)
+        qos = Qos(reliable=not args.best_effort, depth=WINDOW if args.follow else 5)
         self._images = host.create_publisher(type_name, topic, qos)
         self._clock = None
         if args.clock:
             self._clock = host.create_publisher('rosgraph_msgs/msg/Clock', '/clock', Qos(depth=10))
 
     def play(self) -> None:
-        """Publish all frames; returns at the end of the source, never when it loops."""
-        deadline = time.monotonic() + self._args.wait
-        while self._images.subscriber_count() == 0 and time.monotonic() < deadline:
-            if self.ended.wait(_SUBSCRIBER_POLL_S):
-                return
+        """Publish all frames; returns at the end of the source, never when it loops.
+
+        Raises:
+            TimeoutError: There is no tracker to follow.
+        """
+        self._wait_for_subscriber()
         self._play_once()
         while self._args.loop and self.count and not self.ended.is_set():
             self._play_once()
+        if self._follower is not None:
+            self._follower.wait_below(1)
         self.ended.wait(_LINGER_S)
         self._host.log('info', f'{self.count} frames published')
+
+    def _wait_for_subscriber(self) -> None:
+        deadline = time.monotonic() + self._args.wait
+        while not self._has_subscriber():
+            if time.monotonic() >= deadline:
+                if self._follower is None:
+                    return
+                raise TimeoutError(
+                    f'--follow {self._args.follow}: no tracker within {self._args.wait:g} s'
+                )
+            if self.ended.wait(_SUBSCRIBER_POLL_S):
+                return
+        self.ended.wait(_SETTLE_S)
+
+    def _has_subscriber(self) -> bool:
+        is_followed = self._follower is None or self._follower.is_there
+        return is_followed and self._images.subscriber_count() > 0
 
     def _play_once(self) -> None:
         start_s, first_ns = time.monotonic(), None
         for frame in self._source:
             first_ns = frame.stamp_ns if first_ns is None else first_ns
             due_s = start_s + (frame.stamp_ns - first_ns) / 1e9 / self._args.rate
+            if self._follower is not None:
+                self._follower.wait_below(WINDOW)
             if self.ended.wait(max(due_s - time.monotonic(), 0.0)):
                 return
             self._publish(frame)
@@ -140,5 +171,7 @@ class Player:
             )
         else:
             message = encode_image(messages, frame.image, header)
+        if self._follower is not None:
+            self._follower.published(stamp_ns)
         self._images.publish(message)
         self.count += 1

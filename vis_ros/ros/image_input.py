@@ -18,7 +18,9 @@ class ImageInput(Closeable):
     """Subscribes to the camera.
 
     With `qos_reliability: match` the subscription is reliable as soon as all publishers are, and
-    best effort before: that receives from every publisher. It is made anew when that changes.
+    best effort before: that receives from every publisher. It is made anew when that changes, and
+    images may be lost then. With `queue: every` it begins as reliable, and holds as many images as
+    the queue, so that a publisher that is reliable and waits loses none.
 
     Args:
         host: The node.
@@ -48,11 +50,14 @@ class ImageInput(Closeable):
         self._timer = host.create_timer(_LOOK_PERIOD_S, self._look)
 
     def _wanted(self) -> Qos:
-        mode, depth = self._parameters.qos_reliability, self._parameters.qos_depth
-        if mode != 'match':
-            return Qos(reliable=mode == 'reliable', depth=depth)
+        p = self._parameters
+        is_every = p.queue == 'every'
+        depth = max(p.qos_depth, p.queue_depth) if is_every else p.qos_depth
+        if p.qos_reliability != 'match':
+            return Qos(reliable=p.qos_reliability == 'reliable', depth=depth)
         offered = self._host.publishers_on(self.topic)
-        return Qos(reliable=bool(offered) and all(q.reliable for q in offered), depth=depth)
+        is_reliable = all(q.reliable for q in offered) if offered else is_every
+        return Qos(reliable=is_reliable, depth=depth)
 
     def _subscribe(self) -> Closeable:
         return self._host.create_subscription(

@@ -42,11 +42,15 @@ class NodeParameters:
     )
     qos_reliability: str = option(
         'match',
-        'Reliability of the image subscription; match follows the publishers.',
+        'Reliability of the image subscription; match follows the publishers (and before there '
+        'is one, it is best effort, or reliable with queue every).',
         choices=('match', 'reliable', 'best_effort'),
     )
     qos_depth: int = option(
-        5, 'History depth of the image subscription.', minimum=1, maximum=10000
+        5,
+        'History depth of the image subscription; with queue every, queue_depth if that is more.',
+        minimum=1,
+        maximum=10000,
     )
     max_reorder_s: float = option(
         0.0,
