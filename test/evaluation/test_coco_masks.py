@@ -71,6 +71,8 @@ def test_runs_without_length_are_joined():
     mask = read({'size': [4, 3], 'counts': [0, 0, 2, 1, 0, 2, 0, 0, 7]})
     same = read({'size': [4, 3], 'counts': [2, 3, 7]})
     assert mask == same
+    packed = mask_utils.frPyObjects({'size': [4, 3], 'counts': [2, 1, 0, 2, 7]}, 4, 3)['counts']
+    assert read({'size': [4, 3], 'counts': packed.decode('ascii')}) == same
     assert boxes([mask]).tolist() == [[0, 0, 2, 4]]
 
 

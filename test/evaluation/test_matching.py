@@ -90,5 +90,6 @@ def test_the_later_of_two_equal_tracks_wins():
     ].tolist() == [[1], [1]]
 
 
-def test_an_iou_of_one_reaches_a_threshold_of_one():
+def test_an_iou_of_almost_one_reaches_a_threshold_of_one():
+    assert match(np.array([[1 - 5e-11]]), np.array([1.0]), NO[None], NO).tolist() == [[[0]]]
     assert match(np.array([[1.0]]), np.array([1.0]), NO[None], NO).tolist() == [[[0]]]

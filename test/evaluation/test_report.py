@@ -119,6 +119,15 @@ def test_pictures_of_the_worst_frame(tmp_path):
     assert abs(int(bright[0, 0, 0]) - 200) < 5
 
 
+def test_wide_pictures_are_made_smaller(tmp_path):
+    data = data_set([])
+    data['videos'][0].update(height=100, width=840)
+    whole = {'size': [100, 840], 'counts': [0, 84000]}
+    found = result(1.0, [], segmentations=[whole] * LENGTH)
+    (picture,) = pictures(report(tmp_path, make(tmp_path, data, [found])))
+    assert picture.shape == (50, 846, 3)
+
+
 def test_no_picture_from_outside_of_the_folder(tmp_path):
     data = data_set([truth(1, HERE)])
     data['videos'][0]['file_names'] = ['../secret.png'] * LENGTH

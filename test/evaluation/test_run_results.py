@@ -61,6 +61,11 @@ def test_the_class_is_that_of_the_highest_mean():
     assert entry.score == pytest.approx((0.4 + 0.9 + 0.1) / 3)
 
 
+def test_the_lowest_of_equal_classes_is_taken():
+    (entry,) = gather([frame(track(1, 0.5, class_scores=((1, 0.5), (0, 0.5))))])
+    assert entry.category_id == 10
+
+
 def test_a_class_that_the_data_set_lacks_is_never_chosen():
     (entry,) = gather([frame(track(1, 0.5, class_scores=((2, 0.9), (1, 0.1))))])
     assert (entry.category_id, entry.score) == (20, 0.1)

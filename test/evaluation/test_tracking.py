@@ -73,6 +73,14 @@ def test_a_perfect_result(tmp_path):
     assert figures['switches'] == figures['misses'] == figures['false_positives'] == 0
 
 
+def test_half_an_iou_is_enough(tmp_path):
+    for height, matches in ((5, LENGTH), (4, 0)):
+        found = [result(1, [(4, 2, 10, height)] * LENGTH)]
+        videos = video_boxes(*load(tmp_path, data_set([truth(1, HERE)]), found))
+        assert mot_figures(videos).overall['num_matches'] == matches
+        assert hota_figures(videos).overall['CLEAR']['CLR_TP'] == matches
+
+
 def test_a_switch_is_an_event(tmp_path):
     parts = [result(0.9, [FIRST, FIRST, None, None]), result(0.8, [None, None, None, FIRST])]
     annotations, results = load(tmp_path, data_set([truth(5, HERE)]), parts)

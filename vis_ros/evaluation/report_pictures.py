@@ -68,9 +68,9 @@ def picture(
         colour = FALSE if by_result.get(row) is None else colour_of(row)
         results.append((evaluation.results[index].masks[frame], colour))
     ground = _ground(about, frame, images)
-    gap = np.full((ground.shape[0], 6, 3), 255, dtype=np.uint8)
-    both = np.concatenate((_draw(ground, truths), gap, _draw(ground, results)), axis=1)
-    return _data_url(both)
+    left, right = _draw(ground, truths), _draw(ground, results)
+    gap = np.full((len(left), 6, 3), 255, dtype=np.uint8)
+    return _data_url(np.concatenate((left, gap, right), axis=1))
 
 
 def _ground(video: Video, frame: int, images: Path | None) -> np.ndarray:
