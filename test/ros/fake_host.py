@@ -13,7 +13,7 @@ from vis_ros.ros.host import Closeable, Host, Publisher, Qos
 from vis_ros.ros.lifecycle import LifecycleMachine
 from vis_ros.ros.names import expand
 from vis_ros.structures.options import Option
-from vis_ros.wire.messages import bare_messages
+from vis_ros.wire.bare_messages import bare_messages
 
 NODE = 'tracker'
 
