@@ -15,6 +15,7 @@ from vis_ros.detectors.base import Detector
 from vis_ros.detectors.motion import MotionConfig
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods import METHODS, Method
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.masks import tight_box
 from vis_ros.structures import CropMask, Detections, Frame, FrameResult
 from vis_ros.structures.options import build_config
@@ -95,7 +96,9 @@ class Case:
     def build(self, **options: Any) -> Method:
         method = METHODS[self.name]
         config = build_config(method.Config, {**dict(self.options), **options})
-        return method(config, weights=None, device='cpu')
+        random = LoadedWeights({}, 'random', is_random=True)
+        weights = random if method.needs_weights(config) else None
+        return method(config, weights=weights, device='cpu')
 
 
 def run(method: Method, frames: list[Frame]) -> list[FrameResult]:

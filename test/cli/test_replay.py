@@ -200,4 +200,7 @@ def test_every_shipped_configuration_works(folder, tmp_path):
 
     for path in sorted(resource_path('config').glob('*.yaml')):
         if path.stem in METHODS:
-            replay(folder, tmp_path / path.stem, '-m', path.stem, '--config-file', path)
+            method = METHODS[path.stem]
+            weights = ['--weights', 'random'] if method.needs_weights(method.Config()) else []
+            words = ('-m', path.stem, '--config-file', path, *weights)
+            replay(folder, tmp_path / path.stem, *words)

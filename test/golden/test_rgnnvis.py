@@ -13,6 +13,7 @@ import official_shapes as shapes
 import pytest
 import torch
 
+from vis_ros.methods import METHODS
 from vis_ros.nn.renaming import renamed
 from vis_ros.nn.rgnn.association import official_slots
 from vis_ros.nn.rgnn.config import RgnnOptions
@@ -23,6 +24,9 @@ from vis_ros.nn.rgnn.official import MODEL_RULES
 from vis_ros.nn.weights import LoadedWeights, load_strictly
 from vis_ros.nn.yolact import SelectionConfig, prepare, select
 from vis_ros.nn.yolact.selection import best_log_probability
+from vis_ros.ops.rle import to_dense
+from vis_ros.structures import Frame
+from vis_ros.structures.options import build_config
 
 fill.folder()
 SLOTS = 24
@@ -206,3 +210,27 @@ def test_results_of_the_video() -> None:
     assert np.array_equal(np.flatnonzero(clip()['alive'][-1]), golden()['result_slot'])
     assert np.array_equal(logits[:, 1:].argmax(1).numpy() + 1, golden()['result_class'])
     assert fill.gap(best_log_probability(logits), golden()['result_score']) < 5e-2
+
+
+def test_the_method_gives_the_same() -> None:
+    """The registered method, with its memory told to forget nothing."""
+    cls = METHODS['rgnnvis']
+    never = {'memory.lost_timeout_s': 3600.0, 'memory.tentative_timeout_s': 3600.0}
+    options = {'network': 'resnet50', 'classes': tuple(map(str, range(1, 41))), **never}
+    weights = LoadedWeights(model().state_dict(), 'golden')
+    method = cls(build_config(cls.Config, options), weights=weights, device='cpu')
+    state = method.init_state()
+    for index, image in enumerate(fill.frames(int(golden()['seed']), 8, 360, 640)):
+        state, (result,) = method.step(state, Frame(image, index * 200_000_000))
+        labels = np.zeros((360, 640), np.int64)
+        for track in result.tracks:
+            labels[to_dense(track.mask, 360, 640)] = track.slot + 1
+        assert np.array_equal(labels, clip()['segmentation'][index])
+        assert np.array_equal(state.memory.occupied.numpy(), golden()['status'][index] > 0)
+    places = [list(golden()['result_slot']).index(track.slot) for track in result.tracks]
+    classes = np.array([track.class_id + 1 for track in result.tracks])
+    scores = np.log([track.score for track in result.tracks])
+    seen = np.array([track.is_observed for track in result.tracks])
+    assert seen.sum() == (golden()['result_area'][:, -1] > 0).sum()
+    assert np.array_equal(classes[seen], golden()['result_class'][places][seen])
+    assert fill.gap(scores[seen], golden()['result_score'][places][seen]) < 5e-2

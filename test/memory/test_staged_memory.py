@@ -96,6 +96,17 @@ def test_followed_without_a_pixel_is_lost_but_not_evicted() -> None:
     assert some['misses'].tolist() == [0, 0, 0]
 
 
+def test_what_was_never_seen_is_evicted_first() -> None:
+    some = memory(tentative_timeout_s=60.0, lost_timeout_s=60.0)
+    frame(some, 1, births=(0.9,), visible=(0,))
+    frame(some, 5, births=(0.9, 0.8), visible=(1,))
+    assert ids(some) == [1, 2, 0]
+    assert frame(some, 6, births=(0.9,), visible=(2,)) == [-1, -1, 0]
+    assert ids(some) == [1, 2, 3]
+    assert frame(some, 7, births=(0.9,), visible=(0,)) == [0, -1, -1]
+    assert ids(some) == [4, 2, 3]
+
+
 def test_a_new_track_starts_afresh() -> None:
     some = memory(capacity=1)
     some.claim(0, torch.ones(1), torch.tensor([True]), torch.tensor([False]))

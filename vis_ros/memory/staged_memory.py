@@ -28,8 +28,8 @@ class StagedMemory(TrackMemory):
     Law, beyond that of `TrackMemory`: a track gets its id when its first pixel is seen. Until then
     it holds a slot as TENTATIVE, and is forgotten after the time-out of such tracks. A track that
     the method still follows but that shows no pixel counts as unobserved; it ages, but is not
-    evicted in that frame. When all slots are taken, a new track evicts the one that was
-    unobserved for longest among those that the method does not follow.
+    evicted in that frame. When all slots are taken, a new track evicts one that the method does
+    not follow: first one without an id, then the one that was unobserved for longest.
     """
 
     def claim(

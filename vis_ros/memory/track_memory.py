@@ -239,11 +239,13 @@ class TrackMemory:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return slots, detections and which pairs of them are births, each (min(M, N),).
 
-        Free slots come first, then those whose track was unobserved for longest; the best
-        detections come first. Births without a place are counted as refused.
+        Free slots come first, then tracks that were never observed, then those that were
+        unobserved for longest; the best detections come first. Births without a place are counted
+        as refused.
         """
         never = torch.iinfo(torch.int64).max
-        key = torch.where(is_available, self['last_seen_ns'], never)
+        since_ns = torch.where(self['hits'] == 0, 0, self['last_seen_ns'])
+        key = torch.where(is_available, since_ns, never)
         key = torch.where(self.occupied, key, -1)
         wanted = torch.where(birth, -scores, torch.inf)
         count = min(len(wanted), len(key))

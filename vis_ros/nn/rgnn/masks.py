@@ -79,3 +79,33 @@ def label_image(scores: Tensor, size: tuple[int, int], background: float) -> Ten
     stack = functional.interpolate(stack, size, mode='bilinear', align_corners=False)
     owner = torch.cat((seen.new_zeros(1), seen + 1))
     return owner[stack[0].argmax(dim=0)]
+
+
+def label_boxes(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
+    """Return the tight boxes of the owners of pixels, without waiting for the device.
+
+    Args:
+        labels: int64 tensor (H, W), see `label_image`.
+        slots: Number of tracks M.
+
+    Returns:
+        float32 tensor (M, 4), xyxy in pixels, pixel i spans [i, i + 1), zeros for tracks without a
+        pixel; and bool tensor (M,), tracks with one.
+    """
+    height, width = labels.shape
+    rows = torch.arange(height, device=labels.device)[:, None]
+    columns = torch.arange(width, device=labels.device)
+    y1, y2 = _ends(labels * height + rows, (slots + 1, height))
+    x1, x2 = _ends(labels * width + columns, (slots + 1, width))
+    is_visible = y2 > y1
+    boxes = torch.stack((x1, y1, x2, y2), dim=1)
+    return torch.where(is_visible[:, None], boxes, 0).float()[1:], is_visible[1:]
+
+
+def _ends(cells: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the first and one past the last of the marked columns of each row."""
+    marks = torch.zeros(size[0] * size[1], dtype=torch.uint8, device=cells.device)
+    marks = marks.scatter(0, cells.flatten(), torch.ones_like(marks[:1]).expand(cells.numel()))
+    marks = marks.reshape(size)
+    last = size[1] - marks.flip(1).argmax(dim=1)
+    return marks.argmax(dim=1), torch.where(marks.amax(dim=1) > 0, last, 0)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
@@ -47,14 +48,20 @@ class RgnnVis(nn.Module):
         )
         self.tracker = Rgnn(sizes, options)
 
-    def see(self, image: Tensor, selection: SelectionConfig) -> Seen:
+    def see(
+        self, image: Tensor, selection: SelectionConfig, precision: torch.dtype = torch.float32
+    ) -> Seen:
         """Return what the frames of a batch show, each for itself.
 
         Args:
             image: float32 tensor (B, 3, height, width), see `yolact.prepare`.
             selection: Which anchors become detections.
+            precision: Of the detector; all that follows is float32.
         """
-        output = self.detector(image)
+        is_mixed = precision != torch.float32
+        with torch.autocast(image.device.type, precision, enabled=is_mixed):
+            output = self.detector(image)
         found = select(self.detector, output, selection)
         taps = output.taps
-        return Seen(found, self.tracker.look(taps.stride16, taps.stride32, found))
+        look = self.tracker.look(taps.stride16.float(), taps.stride32.float(), found)
+        return Seen(found, look)

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
-from torchvision.models import resnet
 
 
 class Taps(NamedTuple):
@@ -49,29 +48,28 @@ class ResNetTaps(nn.Module):
         return Taps(stride8, stride16, self.layer4(stride16))
 
 
-def _whole(name: str) -> resnet.ResNet:
+def _whole(name: str) -> Any:
+    from torchvision.models import resnet  # slow to import, and not all methods need it
+
     if name == 'slim18':
-        return _Slim18()
+        return _slim18(resnet)
     maker = getattr(resnet, name, None)
     if not name.startswith('resnet') or maker is None:
         raise ValueError(f'backbone: torchvision has no ResNet {name!r}')
-    whole: resnet.ResNet = maker(weights=None)
+    return maker(weights=None)
+
+
+def _slim18(resnet: Any) -> Any:
+    """Return a ResNet-18 with half the channels in each layer, for small inputs and computers."""
+    whole = resnet.ResNet(resnet.BasicBlock, [2, 2, 2, 2])
+    whole.conv1, whole.bn1 = nn.Conv2d(3, 32, 7, 2, 3, bias=False), nn.BatchNorm2d(32)
+    whole.inplanes = 32
+    for stage in range(4):
+        stride = 1 if stage == 0 else 2
+        layer = whole._make_layer(resnet.BasicBlock, 32 * 2**stage, 2, stride=stride)
+        setattr(whole, f'layer{stage + 1}', layer)
+    whole.fc = nn.Linear(256, 1)
+    for module in whole.modules():
+        if isinstance(module, nn.Conv2d):  # as torchvision does in the constructor
+            nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
     return whole
-
-
-class _Slim18(resnet.ResNet):
-    """ResNet-18 with half the channels in each layer, for small inputs and small computers."""
-
-    def __init__(self) -> None:
-        super().__init__(resnet.BasicBlock, [2, 2, 2, 2])
-        self.inplanes = 32
-        self.conv1 = nn.Conv2d(3, 32, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(32)
-        for stage in range(4):
-            stride = 1 if stage == 0 else 2
-            layer = self._make_layer(resnet.BasicBlock, 32 * 2**stage, 2, stride=stride)
-            setattr(self, f'layer{stage + 1}', layer)
-        self.fc = nn.Linear(256, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')

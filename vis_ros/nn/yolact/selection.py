@@ -18,6 +18,7 @@ from vis_ros.nn.yolact.anchors import decode_boxes, to_pixels
 from vis_ros.nn.yolact.masks import box_masks, mask_logits
 from vis_ros.nn.yolact.network import Yolact, YolactOutput
 from vis_ros.nn.yolact.nms import survivors
+from vis_ros.structures.options import option
 
 PAD_LOGIT = -100.0
 PAD_BOX = -1.0
@@ -26,20 +27,25 @@ PAD_MASK = -1e4  # no weight in any softmax, and still finite where a bilinear w
 
 @dataclass(frozen=True)
 class SelectionConfig:
-    """Which anchors become detections.
+    """Which anchors become detections."""
 
-    Args:
-        min_score: Log-probability above which the best class of an anchor must lie; -3.5 is a
-            probability of 0.03.
-        max_overlap: Largest overlap with a better box, of whatever class.
-        top: Anchors that compete.
-        limit: Largest number of detections N.
-    """
-
-    min_score: float = -3.5
-    max_overlap: float = 0.7
-    top: int = 200
-    limit: int = 16
+    min_score: float = option(
+        -3.5,
+        'Log-probability above which the best class of an anchor must lie; -3.5 is a probability '
+        'of 0.03.',
+        minimum=-100.0,
+        maximum=0.0,
+    )
+    max_overlap: float = option(
+        0.7,
+        'Of two boxes that overlap more than this, of whatever classes, the weaker is dropped.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    top: int = option(200, 'Anchors that compete.', minimum=1, maximum=10000)
+    limit: int = option(
+        16, 'Detections of a frame at most, the best first.', minimum=1, maximum=1000
+    )
 
 
 class DetectionSet(NamedTuple):

@@ -1,0 +1,299 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`rgnnvis`: detections and tracks in one graph, learned from detection to score.
+
+Source: Johnander et al., "Video Instance Segmentation with Recurrent Graph Neural Networks", GCPR
+2021. The networks are in `vis_ros.nn.rgnn` and `vis_ros.nn.yolact`. Beyond the paper: tracks are
+forgotten by age and by need of place, so that a stream may run for ever. The paper keeps all 24
+for ever; a `memory.lost_timeout_s` and `memory.tentative_timeout_s` of 3600 s do as it does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vis_ros.memory import MemoryConfig, Observations, StagedMemory
+from vis_ros.memory.report import report_tracks
+from vis_ros.memory.snapshot import Snapshot
+from vis_ros.methods.base import Method, register_method
+from vis_ros.nn.rgnn.config import RgnnOptions
+from vis_ros.nn.rgnn.masks import label_boxes, label_image
+from vis_ros.nn.rgnn.model import RgnnVis, Seen
+from vis_ros.nn.rgnn.state import RgnnState, Tracks
+from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.yolact import SelectionConfig, prepare
+from vis_ros.nn.yolact.config import NETWORKS
+from vis_ros.ops.rle import encode
+from vis_ros.structures import Frame, FrameResult, Rle
+from vis_ros.structures.options import option, replace_config, values_of
+
+_SEED = 0  # of random parameters
+_PREFIX = 'rgnn_'  # of the network's tensors in the track memory
+_PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+def _memory() -> MemoryConfig:
+    return MemoryConfig(capacity=24, confirm_hits=1, tentative_timeout_s=1.0, lost_timeout_s=10.0)
+
+
+@dataclass(frozen=True)
+class RgnnVisConfig:
+    """RGNNVIS.
+
+    What a weights file says about itself counts wherever an option has its default.
+    """
+
+    network: str = option(
+        'small',
+        'Size of the detector: resnet50 and resnet101 at 480x864 as in the paper, small (a slim '
+        'ResNet-18 at 192x320) for CPUs. It must be that of the weights.',
+        choices=NETWORKS,
+    )
+    classes: tuple[str, ...] = option(
+        (),
+        'Names of the classes without background, in the order of the training. Empty: those that '
+        'the weights file names.',
+    )
+    precision: str = option(
+        'float32',
+        'Precision of the detector; the tracker is always float32.',
+        choices=tuple(_PRECISIONS),
+    )
+    min_score: float = option(
+        0.0,
+        'Tracks below this score are not shown. The paper shows all: the score of a wrong one is '
+        'low.',
+        minimum=0.0,
+        maximum=1.0,
+        mutable=True,
+    )
+    detections: SelectionConfig = field(default_factory=SelectionConfig)
+    tracker: RgnnOptions = field(default_factory=RgnnOptions)
+    memory: MemoryConfig = field(default_factory=_memory)
+
+
+@dataclass
+class RgnnVisState:
+    """All that a stream leaves behind; bounded by the capacity of the track memory."""
+
+    memory: StagedMemory
+    empty: Tracks
+
+
+@register_method('rgnnvis')
+class RgnnVisMethod(Method):
+    """YOLACT, and a recurrent graph network that associates, scores and re-weights masks."""
+
+    Config = RgnnVisConfig
+    summary = 'RGNNVIS: YOLACT and a recurrent graph network over tracks and detections'
+    licence = 'Apache-2.0; weights: see docs/weights.md'
+    source = 'Johnander et al. 2021'
+    config: RgnnVisConfig
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        if weights is None:
+            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
+        super().__init__(_of_file(config, weights.meta), weights=weights, device=device)
+        self.classes = _classes(self.config, weights)
+        self.device = torch.device(device)
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+            model = RgnnVis(self.config.network, len(self.classes) + 1, self.config.tracker)
+        _load(model, weights)
+        self._model = model.eval().requires_grad_(False).to(self.device)
+
+    def init_state(self) -> RgnnVisState:
+        """See `Method.init_state`."""
+        initial = self._model.tracker.initial(1, 1)
+        births = {
+            _PREFIX + name: value[0, 0]
+            for name, value in initial.tracks._asdict().items()
+            if name != 'is_alive' and value.numel()
+        }
+        memory = StagedMemory(
+            self.config.memory,
+            num_classes=len(self.classes),
+            device=self.device,
+            extras=births,
+        )
+        return RgnnVisState(memory, initial.empty)
+
+    @torch.inference_mode()
+    def step(self, state: RgnnVisState, frame: Frame) -> tuple[RgnnVisState, list[FrameResult]]:
+        """See `Method.step`; nothing waits for the device before the labels come down."""
+        image = torch.from_numpy(frame.image.copy()).to(self.device)[None]
+        image = prepare(image, self._model.detector.config)
+        precision = _PRECISIONS[self.config.precision]
+        seen = self._model.see(image, self.config.detections, precision)
+        labels = self.track(state, seen, frame.stamp_ns, (frame.height, frame.width))
+        tracks = report_tracks(state.memory, _cut(labels.cpu().numpy(), state.memory))
+        result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
+        return state, [result]
+
+    @torch.inference_mode()
+    def track(
+        self, state: RgnnVisState, seen: Seen, stamp_ns: int, size: tuple[int, int]
+    ) -> Tensor:
+        """Take what the detector saw in a frame into the memory.
+
+        Args:
+            state: Its memory moves on.
+            seen: Detections and appearances of one frame.
+            stamp_ns: Stamp of the frame.
+            size: Rows H and columns W of the source image.
+
+        Returns:
+            int16 tensor (H, W) on the device: owner of each pixel, slot + 1, or 0.
+        """
+        tracker, memory = self._model.tracker, state.memory
+        before = RgnnState(self._tracks(memory), state.empty)
+        association = tracker.associate(before, seen.found, seen.look)
+        choice = tracker.choose(association, seen.found)
+        born = memory.claim(
+            stamp_ns, seen.found.scores[0], choice.is_birth[0], choice.match[0] >= 0
+        )
+        is_new = (born >= 0)[None]
+        assigned = torch.where(is_new, born[None], choice.match)
+        after = tracker.update(
+            before, seen.found, seen.look, association, assigned=assigned, is_new=is_new
+        )
+        scores = tracker.segment(after, seen.found, assigned)
+        labels = label_image(scores[0], size, self.config.tracker.background_score)
+        self._remember(state, after, stamp_ns, labels)
+        return labels.to(torch.int16)
+
+    def _remember(
+        self, state: RgnnVisState, after: RgnnState, stamp_ns: int, labels: Tensor
+    ) -> None:
+        memory = state.memory
+        for name, value in after.tracks._asdict().items():
+            if _PREFIX + name in memory.tensors:
+                memory.tensors[_PREFIX + name] = value[0]
+        state.empty = after.empty
+        shares = after.tracks.logits[0].softmax(dim=-1)[:, 1:]  # (M, K - 1)
+        score = shares.amax(dim=-1)
+        boxes, is_visible = label_boxes(labels, self.config.memory.capacity)
+        is_shown = is_visible & (score >= self.config.min_score)
+        memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
+
+    def _tracks(self, memory: StagedMemory) -> Tracks:
+        """Return the network's part of the memory, (1, M, ...) each."""
+        initial = self._model.tracker.newborn()
+        values = {
+            name: memory.tensors[_PREFIX + name][None]
+            if _PREFIX + name in memory.tensors
+            else value.expand(1, self.config.memory.capacity, *value.shape[2:])
+            for name, value in initial._asdict().items()
+        }
+        return Tracks(**{**values, 'is_alive': memory.occupied[None]})
+
+    def save(self, state: RgnnVisState) -> Snapshot:
+        """See `Method.save`."""
+        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
+        tensors |= {
+            f'empty.{name}': value
+            for name, value in state.empty._asdict().items()
+            if value.numel()
+        }
+        meta = {'method': self.name, 'config': _plain(self.config), 'classes': list(self.classes)}
+        return Snapshot(tensors, meta)
+
+    def restore(self, snapshot: Snapshot) -> RgnnVisState:
+        """See `Method.restore`."""
+        for name, value in self.save(self.init_state()).meta.items():
+            if (other := snapshot.meta.get(name)) != value:
+                raise ValueError(f'memory of another {name}: {_difference(other, value)}')
+        state = self.init_state()
+        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'empty': {}}
+        for name, value in snapshot.tensors.items():
+            prefix, _, rest = name.partition('.')
+            parts.setdefault(prefix, {})[rest] = value
+        state.memory.restore(parts.pop('memory'))
+        state.empty = _empty_of(parts.pop('empty'), state.empty)
+        if parts:
+            raise ValueError(f'tensors: unexpected {sorted(parts)}')
+        return state
+
+    def skip_ids(self, state: RgnnVisState, highest_id: int) -> None:
+        """See `Method.skip_ids`."""
+        next_id = state.memory.tensors['next_id']
+        state.memory.tensors['next_id'] = next_id.clamp(min=highest_id + 1)
+
+    def memory_use(self, state: RgnnVisState) -> dict[str, int]:
+        """See `Method.memory_use`."""
+        memory = state.memory
+        return {
+            'tracks': int(memory.occupied.sum()),
+            'capacity': self.config.memory.capacity,
+            'ids_given': int(memory['next_id']) - 1,
+            'refused': int(memory['refused']),
+        }
+
+
+def _of_file(config: RgnnVisConfig, meta: Mapping[str, Any]) -> RgnnVisConfig:
+    """Return the configuration with the file's own values where an option has its default."""
+    defaults, given = values_of(type(config)), values_of(config)
+    own = dict(meta.get('config') or {})
+    return replace_config(
+        config, {name: own[name] for name in own if given.get(name) == defaults.get(name)}
+    )
+
+
+def _classes(config: RgnnVisConfig, weights: LoadedWeights) -> tuple[str, ...]:
+    if config.classes:
+        return config.classes
+    if named := weights.meta.get('classes'):
+        return tuple(map(str, named))
+    head = weights.tensors.get('detector.semantic.bias')
+    count = 1 if head is None else len(head)
+    return ('object',) if count == 1 else tuple(f'class {k + 1}' for k in range(count))
+
+
+def _load(model: RgnnVis, weights: LoadedWeights) -> None:
+    has_tracker = any(name.startswith('tracker.') for name in weights.tensors)
+    if weights.tensors and not has_tracker:
+        raise ValueError(
+            f'weights: {weights.source} holds a detector only. The tracker has to be trained on '
+            'top of it; its official weights were never published.'
+        )
+    load_strictly(model, weights)
+
+
+def _cut(labels: np.ndarray, memory: StagedMemory) -> Any:
+    """Return a function that gives the mask of a slot."""
+    boxes = memory['box'].cpu().numpy().astype(np.int64)
+
+    def mask_of(slot: int) -> Rle:
+        x1, y1, x2, y2 = boxes[slot].tolist()
+        return encode(labels[y1:y2, x1:x2] == slot + 1, x=x1, y=y1)
+
+    return mask_of
+
+
+def _empty_of(parts: Mapping[str, Tensor], like: Tracks) -> Tracks:
+    """Return the empty track that `save` wrote."""
+    expected = {name: value for name, value in like._asdict().items() if value.numel()}
+    shapes = {name: (tuple(value.shape), value.dtype) for name, value in parts.items()}
+    if shapes != {name: (tuple(value.shape), value.dtype) for name, value in expected.items()}:
+        raise ValueError(f'empty track: expected {sorted(expected)}, got {shapes}')
+    return like._replace(**{n: v.to(expected[n].device).clone() for n, v in parts.items()})
+
+
+def _plain(config: RgnnVisConfig) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(values_of(config)))  # tuples come back as lists
+    return plain
+
+
+def _difference(other: Any, mine: Any) -> str:
+    if not isinstance(other, dict) or not isinstance(mine, dict):
+        return f'was {other!r}, is {mine!r}'
+    names = sorted(n for n in mine | other if mine.get(n) != other.get(n))
+    shown = [f'{n} was {other.get(n)!r}, is {mine.get(n)!r}' for n in names[:4]]
+    return '; '.join(shown) + ('; ...' if len(names) > 4 else '')
