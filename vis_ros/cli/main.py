@@ -24,6 +24,7 @@ _COMMANDS = (
     'convert',
     'methods',
     'parameters',
+    'weights',
     'demo',
 )
 

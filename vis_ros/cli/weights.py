@@ -1,0 +1,70 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`vis_ros weights import`: official weights as files of ours."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import shtab
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        'weights',
+        help='import weights of other code',
+        description='Weights files. What they are and how they are named: docs/weights.md.',
+    )
+    actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
+    importer = actions.add_parser(
+        'import',
+        help='official YOLACT or RGNNVIS weights',
+        description="Write official weights as a safetensors file: YOLACT's .pth files (ResNet-50 "
+        "and ResNet-101), RGNNVIS's detector, and whole checkpoints of RGNNVIS's trainer. No code "
+        'in the file is run. Prints the entry for models/weights.yaml.',
+    )
+    source = importer.add_argument('file', metavar='FILE', type=Path, help='official file')
+    source.complete = shtab.FILE
+    importer.add_argument('--as', dest='name', required=True, help='name of the new weights')
+    folder = importer.add_argument(
+        '--out', type=Path, default=Path(), metavar='DIR', help='folder of the new file (here)'
+    )
+    folder.complete = shtab.DIRECTORY
+    importer.add_argument(
+        '--classes',
+        nargs='+',
+        default=(),
+        metavar='CLASS',
+        help='names of the classes without background, in the order of the training',
+    )
+    importer.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the subcommand.
+
+    Raises:
+        ValueError: The name is no file name, the new file exists, or the official file is not
+            one; the text lists missing and unexpected names.
+    """
+    from vis_ros.pipeline.official_weights import manifest_entry, read_official, write_official
+
+    if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9_.-]*', args.name):
+        raise ValueError(f'--as: expected letters, digits, _, - and ., got {args.name!r}')
+    target = args.out / f'{args.name}.safetensors'
+    if target.exists():
+        raise ValueError(f'--as: {target} exists already')
+    official = read_official(args.file, args.classes)
+    write_official(official, target)
+    meta = official.meta
+    sys.stderr.write(
+        f'{target}: {meta["method"]}, {meta["part"]}, {meta["num_classes"]} classes with '
+        f'background, {len(official.tensors)} tensors\n'
+    )
+    sys.stdout.write(manifest_entry(args.name, official, args.file, target))
+    return 0
