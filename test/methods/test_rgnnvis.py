@@ -142,7 +142,7 @@ def test_an_endless_stream_stays_flat() -> None:
     method = build('rgnnvis_pp', **{'memory.lost_timeout_s': 2.0})
     state, generator = method.init_state(), torch.Generator().manual_seed(0)
     pool = [random_seen(method, generator) for _ in range(40)]
-    order = torch.randint(0, 40, (3000,), generator=generator).tolist()
+    order = torch.randint(0, 40, (2000,), generator=generator).tolist()
     given: set[int] = set()
     size = None
     for index, pick in enumerate(order):
@@ -157,7 +157,7 @@ def test_an_endless_stream_stays_flat() -> None:
             size = now
             for value in (*state.memory.tensors.values(), *state.empty):
                 assert not value.is_floating_point() or value.isfinite().all()
-    assert len(given) > 2000
+    assert len(given) > 1000
     assert int(state.memory['next_id']) - 1 == len(given)
 
 
