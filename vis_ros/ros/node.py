@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from vis_ros.ros.host import Host
 from vis_ros.ros.open_host import open_host
-from vis_ros.ros.signals import end_quietly, ignore_signals
+from vis_ros.ros.signals import end_quietly, ignore_signals, stop_on_signals
 
 
 def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
@@ -22,14 +22,14 @@ def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
     Returns:
         0 after a signal, 2 when an argument or a parameter is not right.
     """
-    end_quietly()
+    is_ending = end_quietly()
     try:
         host = open_host('vis_tracker', sys.argv[1:] if arguments is None else arguments, kind)
     except ValueError as error:
         sys.stderr.write(f'tracker_node: {error}\n')
         return 2
     try:
-        return _run(host)
+        return 0 if is_ending.is_set() else _run(host)
     except ValueError as error:
         host.log('fatal', str(error))
         return 2
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
 def _run(host: Host) -> int:
     from vis_ros.ros.core import TrackerCore  # imports torch, which takes seconds
 
+    stop_on_signals(host.stop)
     core = TrackerCore(host)
     host.attach(core)
     if not core.parameters.autostart:

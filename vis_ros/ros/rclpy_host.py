@@ -247,7 +247,8 @@ class RclpyHost(Host):
         self._node.destroy_node()
         self._context.try_shutdown()
         for number, handler in self._handlers.items():
-            signal.signal(number, signal.SIG_IGN if self._is_signalled else handler)
+            if signal.getsignal(number) == self._on_signal:  # nobody else has them meanwhile
+                signal.signal(number, signal.SIG_IGN if self._is_signalled else handler)
 
     def transit(self, label: str) -> TransitionCallbackReturn:
         """Let the core do a transition, for the node."""

@@ -5,29 +5,49 @@
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def end_quietly() -> None:
+def end_quietly() -> threading.Event:
     """Let SIGINT and SIGTERM end this process with code 0 and without a traceback.
 
-    For the seconds in which torch is imported and the method is built; `Host.spin` has handlers of
-    its own. Does nothing outside the main thread, which alone may handle signals.
+    For the seconds in which modules are imported. Does nothing outside the main thread, which
+    alone may handle signals.
+
+    Returns:
+        What is set once a signal has come. Whoever calls into C that calls Python back must look:
+        Cyclone DDS swallows the exception that ends the process.
     """
-    if threading.current_thread() is threading.main_thread():
-        for number in _SIGNALS:
-            signal.signal(number, _end)
+    is_ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ignore_signals()
+        is_ending.set()
+        sys.exit(0)  # runs every `finally`, and is no Exception that somebody might swallow
+
+    _handle(end)
+    return is_ending
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Let the first SIGINT or SIGTERM call `stop`; for the time in which nothing may raise."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ignore_signals()
+        stop()
+
+    _handle(end)
 
 
 def ignore_signals() -> None:
     """Let nothing interrupt the end of the process: Ctrl-C under ros2 launch arrives twice."""
+    _handle(signal.SIG_IGN)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     if threading.current_thread() is threading.main_thread():
         for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    ignore_signals()
-    sys.exit(0)  # runs every `finally`, and is no Exception that somebody might swallow
+            signal.signal(number, handler)
