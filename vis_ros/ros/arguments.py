@@ -132,9 +132,9 @@ class RosArguments:
         absolute = expand(name, node, namespace)
         for rule in self.remaps:
             fits = rule.node in ('', node) and rule.kind in ('', kind)
-            if fits and not rule.source.startswith('__'):
-                if expand(rule.source, node, namespace) == absolute:
-                    return expand(rule.target, node, namespace)
+            is_name = fits and not rule.source.startswith('__')
+            if is_name and expand(rule.source, node, namespace) == absolute:
+                return expand(rule.target, node, namespace)
         return absolute
 
     def log_level(self, full_name: str) -> Severity:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.nn.rgnn.config import RgnnSizes
-from vis_ros.nn.rgnn.state import take
 from vis_ros.nn.yolact.selection import DetectionSet
 
 UNSEEN = -20.0  # score of tracks without a detection
@@ -35,31 +34,53 @@ class MaskReweighting(nn.Module):
             found: The N detections.
             assigned: int64 tensor (B, M), detection of each track, or -1.
         """
-        is_seen = (assigned >= 0)[..., None, None]
-        raw = torch.where(is_seen, take(found.mask_logits, assigned), UNSEEN)
-        inside = torch.where(is_seen, take(found.box_masks.to(raw.dtype), assigned), UNSEEN)
-        pair = torch.stack((raw, inside), dim=2).flatten(0, 1)  # (B * M, 2, h, w)
-        channels = functional.relu(self.squeeze(embedding)).flatten(0, 1)  # (B * M, C)
+        shape, size = assigned.shape, found.mask_logits.shape[-2:]
+        rows = _rows_to_do((assigned >= 0).flatten())
+        where = assigned.clamp(min=0) + _first_of_stream(found)  # (B, M), into (B * N, ...)
+        where = where.flatten()[rows]
+        pair = torch.stack(
+            (
+                found.mask_logits.flatten(0, 1)[where],
+                found.box_masks.flatten(0, 1)[where].to(found.mask_logits.dtype),
+            ),
+            dim=1,
+        ).contiguous(memory_format=torch.channels_last)  # (R, 2, h, w), twice as fast on a CPU
+        channels = functional.relu(self.squeeze(embedding)).flatten(0, 1)[rows]  # (R, C)
         weight = self.hidden.weight
         x = functional.conv2d(pair.to(weight.dtype), weight[:, :2], self.hidden.bias, padding=1)
-        x = functional.relu(x + self._broadcast(channels, x))
-        return torch.where(is_seen, self.out(x)[:, 0].unflatten(0, raw.shape[:2]), UNSEEN)
+        x = self.out(functional.relu(self._add_constant(x, channels)))[:, 0]  # (R, h, w)
+        scores = x.new_full((shape.numel(), *size), UNSEEN).index_copy(0, rows, x)
+        is_seen = (assigned >= 0)[..., None, None]
+        return torch.where(is_seen, scores.unflatten(0, shape), UNSEEN)
 
-    def _broadcast(self, channels: Tensor, like: Tensor) -> Tensor:
-        """Return the convolution of maps that are constant: only borders and corners differ.
+    def _add_constant(self, x: Tensor, channels: Tensor) -> Tensor:
+        """Return x (R, C, h, w) plus the convolution of maps that are constant, one per channel.
 
-        The same numbers as the convolution of all channels, at a ninth of its cost.
+        Only borders and corners differ from the middle: the same numbers as the convolution of
+        all channels, at a ninth of its cost.
         """
         tile = channels[..., None, None].expand(-1, -1, 3, 3)
-        tile = functional.conv2d(tile, self.hidden.weight[:, 2:], padding=1)  # (B * M, C, 3, 3)
-        rows, columns = (_places(n, like.device) for n in like.shape[-2:])
-        return tile[:, :, rows][..., columns]
+        tile = functional.conv2d(tile, self.hidden.weight[:, 2:], padding=1)  # (R, C, 3, 3)
+        inner = tile[..., 1:2].expand(-1, -1, -1, x.shape[-1] - 2)
+        lines = torch.cat((tile[..., :1], inner, tile[..., 2:]), dim=3)  # (R, C, 3, w)
+        top, middle, bottom = lines.split(1, dim=2)
+        x = x + middle
+        x[:, :, :1] += top - middle
+        x[:, :, -1:] += bottom - middle
+        return x
 
 
-def _places(length: int, device: torch.device) -> Tensor:
-    """Return int64 (length,): 0 at the first, 2 at the last, 1 between them."""
-    place = torch.arange(length, device=device)
-    return (place > 0).long() + (place == length - 1).long()
+def _rows_to_do(is_seen: Tensor) -> Tensor:
+    """Return the rows that need work: on a CPU, where nothing has to be waited for, only these."""
+    if is_seen.device.type == 'cpu':
+        return torch.nonzero(is_seen)[:, 0]
+    return torch.arange(len(is_seen), device=is_seen.device)
+
+
+def _first_of_stream(found: DetectionSet) -> Tensor:
+    """Return int64 (B, 1): row of each stream's first detection among those of all streams."""
+    batch, count = found.is_real.shape
+    return torch.arange(batch, device=found.is_real.device)[:, None] * count
 
 
 def label_image(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
@@ -70,15 +91,12 @@ def label_image(scores: Tensor, size: tuple[int, int], background: float) -> Ten
         size: Rows H and columns W of the image.
         background: Score of the background.
     """
-    if scores.device.type == 'cpu':  # nothing to wait for there: leave unseen tracks out
-        seen = torch.nonzero((scores > UNSEEN).flatten(1).any(1))[:, 0]
-    else:
-        seen = torch.arange(len(scores), device=scores.device)
+    seen = _rows_to_do((scores > UNSEEN).flatten(1).any(1))
     ground = scores.new_full((1, *scores.shape[1:]), background)
     stack = torch.cat((ground, scores[seen]))[None]
     stack = functional.interpolate(stack, size, mode='bilinear', align_corners=False)
     owner = torch.cat((seen.new_zeros(1), seen + 1))
-    return owner[stack[0].argmax(dim=0)]
+    return owner[stack[0].max(dim=0).indices]  # on a CPU four times as fast as argmax
 
 
 def label_boxes(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:

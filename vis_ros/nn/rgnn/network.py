@@ -65,6 +65,8 @@ class Rgnn(nn.Module):
         options: Variants.
     """
 
+    half_size: Tensor  # half of the input's width and height, twice
+
     def __init__(self, sizes: RgnnSizes, options: RgnnOptions) -> None:
         super().__init__()
         self.sizes, self.options = sizes, options
@@ -85,6 +87,8 @@ class Rgnn(nn.Module):
         self.models = AppearanceModel(sizes, options)
         self.scoring = Scoring(sizes, options)
         self.masks = MaskReweighting(sizes)
+        half_size = torch.tensor([sizes.width, sizes.height] * 2) / 2
+        self.register_buffer('half_size', half_size, persistent=False)
 
     def initial(self, batch: int, slots: int) -> RgnnState:
         """Return the memory of `batch` streams before their first frame."""
@@ -145,8 +149,7 @@ class Rgnn(nn.Module):
         elif self.options.edges == 'scaled':
             likely, likely_empty = -4 + 0.01 * likely, -4 + 0.01 * likely_empty
         overlap = -1 + 2 * iou if self.options.edges == 'scaled' else iou
-        half = found.boxes.new_tensor([self.sizes.width, self.sizes.height] * 2) / 2
-        parts = [found.logits, found.boxes / half - 1]
+        parts = [found.logits, found.boxes / self.half_size - 1]
         if self.options.appearance == 'embedded':
             parts.append(look.detections)
         graph = Graph(

@@ -79,8 +79,7 @@ def to_pixels(boxes: Tensor, height: int, width: int) -> Tensor:
     Left and top are at least 0, right and bottom at most width - 1 and height - 1; the other
     sides are not clamped, so that a box outside of the picture has x1 > x2 or y1 > y2.
     """
-    scale = torch.tensor([width, height, width, height], dtype=boxes.dtype, device=boxes.device)
-    pixels = boxes * scale
-    low = pixels[..., :2].clamp(min=0)
-    high = torch.minimum(pixels[..., 2:], scale[2:] - 1)
-    return torch.cat((low, high), dim=-1)
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    low = ((x1 * width).clamp(min=0), (y1 * height).clamp(min=0))
+    high = ((x2 * width).clamp(max=width - 1), (y2 * height).clamp(max=height - 1))
+    return torch.stack((*low, *high), dim=-1)
