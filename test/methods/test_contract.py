@@ -27,7 +27,7 @@ from vis_ros.methods import METHODS
 from vis_ros.methods._detect_then_associate import DetectThenAssociate
 from vis_ros.ops.rle import to_dense
 from vis_ros.structures import Frame, FrameResult, TrackState
-from vis_ros.structures.options import options_of
+from vis_ros.structures.options import options_of, replace_config
 
 
 def cases() -> list[Case]:
@@ -198,6 +198,21 @@ def test_ids_survive_a_restart(seeing_method, tmp_path: Path) -> None:
         assert track.state == TrackState.ACTIVE
         assert track.first_seen_ns == before[track_id].first_seen_ns
         assert track.hits == before[track_id].hits + 12
+
+
+def test_what_changes_at_run_time_bars_no_memory(method) -> None:
+    """An operator turns a knob, the node restarts with its parameter file: the ids live on."""
+    snapshot = method.save(method.init_state())
+    knobs = {
+        item.name: item.maximum if item.default != item.maximum else item.minimum
+        for item in options_of(method.config)
+        if item.mutable and item.kind is float
+    }
+    method.config = replace_config(method.config, knobs)
+    method.restore(snapshot)
+    method.config = replace_config(method.config, {'memory.capacity': 5})
+    with pytest.raises(ValueError, match='capacity'):
+        method.restore(snapshot)
 
 
 def test_an_empty_memory_can_be_saved(method, tmp_path: Path) -> None:

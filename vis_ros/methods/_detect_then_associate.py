@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +24,7 @@ from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.boxes import clip
 from vis_ros.ops.masks import iou_matrix as mask_iou_matrix
 from vis_ros.structures import Detections, Frame, FrameResult
-from vis_ros.structures.options import option, values_of
+from vis_ros.structures.options import fixed_values, option
 
 DetectorOptions: Any = dataclasses.make_dataclass(
     'DetectorOptions',
@@ -172,7 +171,7 @@ class DetectThenAssociate(Method):
             tensors |= {f'{prefix}.{name}': value for name, value in part.items()}
         meta = {
             'method': self.name,
-            'config': _plain(self.config),
+            'config': fixed_values(self.config),
             'last_ns': state.last_ns,
             'detector': dict(detector.meta),
         }
@@ -183,7 +182,7 @@ class DetectThenAssociate(Method):
         meta = snapshot.meta
         if meta.get('method') != self.name:
             raise ValueError(f'memory of method {meta.get("method")!r}, this is {self.name!r}')
-        if meta.get('config') != _plain(self.config):
+        if meta.get('config') != fixed_values(self.config):
             raise ValueError('memory of another configuration: ' + _difference(meta, self.config))
         parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'masks': {}, 'detector': {}}
         for name, value in snapshot.tensors.items():
@@ -231,12 +230,8 @@ def overlap_matrix(
     return mask_iou_matrix([state.masks.masks[int(slot)] for slot in slots], found.masks)
 
 
-def _plain(config: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(values_of(config)))  # tuples as lists, as they come back
-
-
 def _difference(meta: Any, config: Any) -> str:
-    mine, theirs = _plain(config), meta.get('config') or {}
+    mine, theirs = fixed_values(config), meta.get('config') or {}
     names = sorted(n for n in mine | theirs if mine.get(n) != theirs.get(n))
     shown = [f'{n} was {theirs.get(n)!r}, is {mine.get(n)!r}' for n in names[:4]]
     return '; '.join(shown) + ('; ...' if len(names) > 4 else '')

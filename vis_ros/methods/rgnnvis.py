@@ -10,7 +10,6 @@ for ever; a `memory.lost_timeout_s` and `memory.tentative_timeout_s` of 3600 s d
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +31,7 @@ from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
 from vis_ros.ops.rle import encode
 from vis_ros.structures import Frame, FrameResult, Rle
-from vis_ros.structures.options import option, replace_config, values_of
+from vis_ros.structures.options import fixed_values, option, replace_config, values_of
 
 _SEED = 0  # of random parameters
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
@@ -202,7 +201,11 @@ class RgnnVisMethod(Method):
             for name, value in state.empty._asdict().items()
             if value.numel()
         }
-        meta = {'method': self.name, 'config': _plain(self.config), 'classes': list(self.classes)}
+        meta = {
+            'method': self.name,
+            'config': fixed_values(self.config),
+            'classes': list(self.classes),
+        }
         return Snapshot(tensors, meta)
 
     def restore(self, snapshot: Snapshot) -> RgnnVisState:
@@ -284,11 +287,6 @@ def _empty_of(parts: Mapping[str, Tensor], like: Tracks) -> Tracks:
     if shapes != {name: (tuple(value.shape), value.dtype) for name, value in expected.items()}:
         raise ValueError(f'empty track: expected {sorted(expected)}, got {shapes}')
     return like._replace(**{n: v.to(expected[n].device).clone() for n, v in parts.items()})
-
-
-def _plain(config: RgnnVisConfig) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(values_of(config)))  # tuples come back as lists
-    return plain
 
 
 def _difference(other: Any, mine: Any) -> str:

@@ -9,6 +9,7 @@ fields.
 
 import dataclasses
 import difflib
+import json
 import math
 import types
 import typing
@@ -192,3 +193,13 @@ def flatten(values: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
 def values_of(config: Any) -> dict[str, Any]:
     """Return all values of a configuration by dotted name."""
     return {item.name: item.default for item in options_of(config)}
+
+
+def fixed_values(config: Any) -> dict[str, Any]:
+    """Return what a saved memory must agree with: values that cannot change at run time.
+
+    They are as they come back from JSON: tuples are lists.
+    """
+    fixed = {item.name: item.default for item in options_of(config) if not item.mutable}
+    plain: dict[str, Any] = json.loads(json.dumps(fixed))
+    return plain
