@@ -170,18 +170,24 @@ def bytes_of(data: Any) -> np.ndarray:
     return np.ascontiguousarray(flat)
 
 
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f'{text[:length]}...'
+
+
 def _decode_by_cv_bridge(message: Any) -> np.ndarray:
+    shown = _cut(repr(message.encoding), 60)
     try:
         bridge = importlib.import_module('cv_bridge').CvBridge()
     except ImportError:
         raise ImageError(
-            f'encoding {message.encoding!r} is not supported; '
+            f'encoding {shown} is not supported; '
             f'supported: {", ".join(SUPPORTED_ENCODINGS)} (and more where cv_bridge is installed)'
         ) from None
     try:
         return np.asarray(bridge.imgmsg_to_cv2(message, 'rgb8'), np.uint8)
     except Exception as error:  # cv_bridge raises its own, KeyError and AttributeError alike
+        reason = _cut(str(error), 200)
         raise ImageError(
-            f'encoding {message.encoding!r}: cv_bridge cannot convert it: {error}; '
+            f'encoding {shown}: cv_bridge cannot convert it: {reason}; '
             f'supported without it: {", ".join(SUPPORTED_ENCODINGS)}'
         ) from error
