@@ -11,6 +11,8 @@ from cyclonedds.core import DDSException
 from cyclonedds.domain import Domain
 
 _HIGHEST_DOMAIN = 232
+_BUFFER = '<Internal><SocketReceiveBufferSize max="16MiB"/></Internal>'
+_NETWORK = f'<CycloneDDS><Domain id="any">{_BUFFER}</Domain></CycloneDDS>'
 _LOOPBACK = (
     '<CycloneDDS><Domain id="any"><General>'
     '<Interfaces><NetworkInterface name="lo" multicast="false"/></Interfaces>'
@@ -18,7 +20,7 @@ _LOOPBACK = (
     '</General><Discovery><ParticipantIndex>auto</ParticipantIndex>'
     '<MaxAutoParticipantIndex>100</MaxAutoParticipantIndex>'
     '<Peers><Peer address="127.0.0.1"/></Peers></Discovery>'
-    '<Internal><SocketReceiveBufferSize max="16MiB"/></Internal></Domain></CycloneDDS>'
+    f'{_BUFFER}</Domain></CycloneDDS>'
 )
 _shared: 'weakref.WeakValueDictionary[int, Domain]' = weakref.WeakValueDictionary()
 _shared_lock = threading.Lock()  # a domain belongs to the process, whoever opens it first
@@ -59,16 +61,20 @@ def wants_loopback(environment: Mapping[str, str] = os.environ) -> bool:
 def open_domain(number: int) -> Domain | None:
     """Configure domain `number` of this process; keep the result as long as it is used.
 
+    Unless Cyclone DDS is configured by its own variable, sockets get room for several images, as
+    much of it as the kernel allows: the default loses half of them (docs/robots.md).
+
     Returns None where the domain is opened with the participant: Cyclone DDS is configured by its
-    own variable or not at all, or somebody else in this process has the domain open.
+    own variable, or somebody else in this process has the domain open.
     """
-    if not wants_loopback():
+    if os.environ.get('CYCLONEDDS_URI'):
         return None
+    config = loopback_config() if wants_loopback() else _NETWORK
     with _shared_lock:
         domain = _shared.get(number)
         if domain is None:
             try:
-                domain = Domain(number, loopback_config())
+                domain = Domain(number, config)
             except DDSException as error:
                 if error.code != DDSException.DDS_RETCODE_PRECONDITION_NOT_MET:
                     raise
