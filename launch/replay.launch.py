@@ -10,14 +10,22 @@ and with it all, after the last result. The frames keep their recorded stamps; /
 """
 
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription
 
 TOPIC = '/camera/image_raw'
+
+
+def end(event: ProcessExited, context: LaunchContext) -> Shutdown:
+    """Return what ends the launch with the player; its failure is the failure of the launch."""
+    if event.returncode:
+        raise RuntimeError(f'the player ended with code {event.returncode}, see above')
+    return Shutdown(reason='the recording has ended')
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -62,7 +70,7 @@ def generate_launch_description() -> LaunchDescription:
                     '--follow',
                     '/vis_tracker/tracks',
                 ],
-                on_exit=Shutdown(reason='the recording has ended'),
+                on_exit=end,
             ),
         ]
     )

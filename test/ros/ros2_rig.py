@@ -119,10 +119,10 @@ class Job:
         )
         assert all(text in self.text for text in texts), (texts, self.popen.returncode, self.text)
 
-    def wait(self) -> str:
-        """Wait for an end without a fault; return what was printed."""
+    def wait(self, *, expected: int = 0) -> str:
+        """Wait for an end with an expected code and no traceback; return what was printed."""
         wait_until(lambda: self.popen.poll() is not None)
-        assert self.popen.returncode == 0, (self.popen.returncode, self.text)
+        assert self.popen.returncode == expected, (self.popen.returncode, self.text)
         assert 'Traceback' not in self.text, self.text
         return self.text
 

@@ -102,6 +102,12 @@ def test_replay_launch_gives_a_result_for_every_frame(jobs, planner, bags, tmp_p
     assert max(planner.active.values()) >= 5
 
 
+def test_replay_launch_fails_with_its_player(jobs, tmp_path):
+    text = jobs.launch('replay', f'bag:={tmp_path / "none"}', 'method:=iou').wait(expected=1)
+    assert 'no such file or folder' in text
+    assert 'the player ended with code 2' in text
+
+
 @pytest.mark.parametrize(('edge', 'middle'), [('dds', 'rclpy'), ('rclpy', 'dds')])
 def test_nodes_with_and_without_rclpy_understand_each_other(jobs, bags, edge, middle):
     parameters = ('-p', 'method:=iou', '-p', f'image_topic:={CAMERA}')
