@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torchvision.models.detection.roi_heads import paste_masks_in_image
+from torchvision.ops import FrozenBatchNorm2d
 
 from vis_ros.detectors.maskrcnn import (
     MaskRcnnConfig,
@@ -161,20 +162,26 @@ def test_no_weights_are_refused() -> None:
         MaskRcnnDetector(MaskRcnnConfig(), weights=None)
 
 
+@pytest.mark.parametrize('has_counters', [False, True])
 @pytest.mark.parametrize('version', ['v1', 'v2'])
-def test_weights_are_loaded(version: str) -> None:
-    """Also those of frozen batch norm, which have no counters."""
+def test_weights_are_loaded(version: str, has_counters: bool) -> None:
+    """Those of frozen batch norm, which have no counters of batches, and those of the other."""
     tensors = {
         name: value + 1 if name == 'roi_heads.mask_predictor.mask_fcn_logits.bias' else value
         for name, value in _build(config_of(version=version), 3).state_dict().items()
-        if not (version == 'v1' and name.endswith('num_batches_tracked'))
+        if not name.endswith('num_batches_tracked')
     }
+    if has_counters:
+        means = [name for name in tensors if name.endswith('running_mean')]
+        counters = [name.replace('running_mean', 'num_batches_tracked') for name in means]
+        tensors |= {name: torch.tensor(7) for name in counters}
     detector = MaskRcnnDetector(
         config_of(version=version), weights=LoadedWeights(tensors, 'file.pth')
     )
     own = detector._model.state_dict()
-    assert all(torch.equal(own[name], value) for name, value in tensors.items())
-    eps = {m.eps for m in detector._model.modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    assert all(torch.equal(own[name], value) for name, value in tensors.items() if name in own)
+    norms = (torch.nn.BatchNorm2d, FrozenBatchNorm2d)
+    eps = {m.eps for m in detector._model.modules() if isinstance(m, norms)}
     assert eps == ({0.0} if version == 'v1' else {1e-5})
 
 

@@ -194,16 +194,30 @@ def _build(config: MaskRcnnConfig, num_categories: int) -> nn.Module:
             box_detections_per_img=config.max_detections,
         )
     if config.version == 'v1':
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eps = config.batch_norm_eps
+        _freeze(model, config.batch_norm_eps)
     return model
 
 
+def _freeze(model: nn.Module, eps: float) -> None:
+    """Put in torchvision's frozen batch norm: torch 2.11 refuses an eps of 0 in its own."""
+    from torchvision.ops import FrozenBatchNorm2d
+
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, FrozenBatchNorm2d(child.num_features, eps))
+
+
 def _load(model: nn.Module, weights: LoadedWeights) -> None:
-    """Load weights; frozen batch norm has no counter of batches, and inference needs none."""
-    counters = {n: v for n, v in model.state_dict().items() if n.endswith('num_batches_tracked')}
-    tensors: dict[str, Any] = {**counters, **weights.tensors}
+    """Load weights; counters of batches may be missing or too many, inference needs none."""
+    own = model.state_dict()
+    counters = {n: v for n, v in own.items() if n.endswith('num_batches_tracked')}
+    given = {
+        name: value
+        for name, value in weights.tensors.items()
+        if name in own or not name.endswith('num_batches_tracked')
+    }
+    tensors: dict[str, Any] = {**counters, **given}
     load_strictly(model, LoadedWeights(tensors, weights.source, is_random=weights.is_random))
 
 
