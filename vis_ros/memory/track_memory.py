@@ -261,6 +261,19 @@ class TrackMemory:
         mask = is_born.reshape(-1, *[1] * (old.ndim - 1))
         self.tensors[name] = self.tensors[name].index_copy(0, slot, torch.where(mask, new, old))
 
+    def skip_ids(self, highest_id: int) -> None:
+        """Give no id up to `highest_id` any more."""
+        self.tensors['next_id'] = self['next_id'].clamp(min=highest_id + 1)
+
+    def sizes(self) -> dict[str, int]:
+        """Return how full the memory is, for diagnostics."""
+        return {
+            'tracks': int(self.occupied.sum()),
+            'capacity': self.config.capacity,
+            'ids_given': int(self['next_id']) - 1,
+            'refused': int(self['refused']),
+        }
+
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put tensors back that were taken from `tensors` of a memory of the same configuration.
 

@@ -24,7 +24,7 @@ from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.boxes import clip
 from vis_ros.ops.masks import iou_matrix as mask_iou_matrix
 from vis_ros.structures import Detections, Frame, FrameResult
-from vis_ros.structures.options import fixed_values, option
+from vis_ros.structures.options import differences, fixed_values, option
 
 DetectorOptions: Any = dataclasses.make_dataclass(
     'DetectorOptions',
@@ -182,8 +182,11 @@ class DetectThenAssociate(Method):
         meta = snapshot.meta
         if meta.get('method') != self.name:
             raise ValueError(f'memory of method {meta.get("method")!r}, this is {self.name!r}')
-        if meta.get('config') != fixed_values(self.config):
-            raise ValueError('memory of another configuration: ' + _difference(meta, self.config))
+        mine = fixed_values(self.config)
+        if meta.get('config') != mine:
+            raise ValueError(
+                'memory of another configuration: ' + differences(meta.get('config') or {}, mine)
+            )
         parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'masks': {}, 'detector': {}}
         for name, value in snapshot.tensors.items():
             prefix, _, rest = name.partition('.')
@@ -200,17 +203,11 @@ class DetectThenAssociate(Method):
 
     def skip_ids(self, state: AssociationState, highest_id: int) -> None:
         """See `Method.skip_ids`."""
-        next_id = state.memory.tensors['next_id']
-        state.memory.tensors['next_id'] = next_id.clamp(min=highest_id + 1)
+        state.memory.skip_ids(highest_id)
 
     def memory_use(self, state: AssociationState) -> dict[str, int]:
         """See `Method.memory_use`."""
-        return {
-            'tracks': int(state.memory.occupied.sum()),
-            'capacity': self.config.memory.capacity,
-            'ids_given': int(state.memory['next_id']) - 1,
-            'refused': int(state.memory['refused']),
-        }
+        return state.memory.sizes()
 
 
 def overlap_matrix(
@@ -228,10 +225,3 @@ def overlap_matrix(
     if kind == 'box':
         return box_iou
     return mask_iou_matrix([state.masks.masks[int(slot)] for slot in slots], found.masks)
-
-
-def _difference(meta: Any, config: Any) -> str:
-    mine, theirs = fixed_values(config), meta.get('config') or {}
-    names = sorted(n for n in mine | theirs if mine.get(n) != theirs.get(n))
-    shown = [f'{n} was {theirs.get(n)!r}, is {mine.get(n)!r}' for n in names[:4]]
-    return '; '.join(shown) + ('; ...' if len(names) > 4 else '')

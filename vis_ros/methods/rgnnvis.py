@@ -31,7 +31,7 @@ from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
 from vis_ros.ops.rle import encode
 from vis_ros.structures import Frame, FrameResult, Rle
-from vis_ros.structures.options import fixed_values, option, replace_config, values_of
+from vis_ros.structures.options import differences, fixed_values, option, replace_config, values_of
 
 _SEED = 0  # of random parameters
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
@@ -226,18 +226,11 @@ class RgnnVisMethod(Method):
 
     def skip_ids(self, state: RgnnVisState, highest_id: int) -> None:
         """See `Method.skip_ids`."""
-        next_id = state.memory.tensors['next_id']
-        state.memory.tensors['next_id'] = next_id.clamp(min=highest_id + 1)
+        state.memory.skip_ids(highest_id)
 
     def memory_use(self, state: RgnnVisState) -> dict[str, int]:
         """See `Method.memory_use`."""
-        memory = state.memory
-        return {
-            'tracks': int(memory.occupied.sum()),
-            'capacity': self.config.memory.capacity,
-            'ids_given': int(memory['next_id']) - 1,
-            'refused': int(memory['refused']),
-        }
+        return state.memory.sizes()
 
 
 def _of_file(config: RgnnVisConfig, meta: Mapping[str, Any]) -> RgnnVisConfig:
@@ -292,6 +285,4 @@ def _empty_of(parts: Mapping[str, Tensor], like: Tracks) -> Tracks:
 def _difference(other: Any, mine: Any) -> str:
     if not isinstance(other, dict) or not isinstance(mine, dict):
         return f'was {other!r}, is {mine!r}'
-    names = sorted(n for n in mine | other if mine.get(n) != other.get(n))
-    shown = [f'{n} was {other.get(n)!r}, is {mine.get(n)!r}' for n in names[:4]]
-    return '; '.join(shown) + ('; ...' if len(names) > 4 else '')
+    return differences(other, mine)

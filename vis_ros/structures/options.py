@@ -203,3 +203,10 @@ def fixed_values(config: Any) -> dict[str, Any]:
     fixed = {item.name: item.default for item in options_of(config) if not item.mutable}
     plain: dict[str, Any] = json.loads(json.dumps(fixed))
     return plain
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return in words what differs between two sets of values; the first four."""
+    names = sorted(n for n in {**before, **now} if before.get(n) != now.get(n))
+    shown = [f'{n} was {before.get(n)!r}, is {now.get(n)!r}' for n in names[:4]]
+    return '; '.join(shown) + ('; ...' if len(names) > 4 else '')
