@@ -24,6 +24,7 @@ CORE = [
 # Beside these, HOTA needs trackeval, which asks for opencv-python: that would overwrite
 # opencv-python-headless and then needs libGL. `pip install --no-deps trackeval`, as make does.
 EVALUATION = ['motmetrics>=1.4', 'pycocotools>=2.0.8', 'tabulate']
+TRAINING = ['lightning-fabric>=2.4', 'rich', 'tensorboard']
 BARE = ['cyclonedds>=11,<12', 'rich', 'rosbags>=0.11', 'shtab']
 TEST = [
     'hypothesis',
@@ -67,7 +68,8 @@ setup(
         'core': CORE,
         'bare': BARE,
         'evaluation': EVALUATION,
-        'all': CORE + BARE + EVALUATION,
+        'training': TRAINING + EVALUATION,
+        'all': CORE + BARE + EVALUATION + TRAINING,
         'test': TEST,
         'tensorrt': ['torch-tensorrt'],
     },

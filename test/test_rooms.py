@@ -22,6 +22,9 @@ ROOMS = (
     'wire',
     'media',
     'evaluation',
+    'synth',
+    'data',
+    'training',
     'ros',
     'cli',
 )
