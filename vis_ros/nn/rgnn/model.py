@@ -16,6 +16,20 @@ from vis_ros.nn.yolact import DetectionSet, SelectionConfig, Yolact, rgnnvis_con
 _SMALL = {'appearance': 64, 'look': 64, 'mask': 8}
 
 
+class Detected(NamedTuple):
+    """All that the frozen detector gives; what the tracker trains on can be kept on disk.
+
+    Args:
+        found: N detections of each image.
+        stride16: float32 tensor (B, C, h, w), tap of the backbone.
+        stride32: float32 tensor (B, C', h / 2, w / 2), tap of the backbone.
+    """
+
+    found: DetectionSet
+    stride16: Tensor
+    stride32: Tensor
+
+
 class Seen(NamedTuple):
     """What single frames say: detections and their appearances."""
 
@@ -48,10 +62,10 @@ class RgnnVis(nn.Module):
         )
         self.tracker = Rgnn(sizes, options)
 
-    def see(
+    def detect(
         self, image: Tensor, selection: SelectionConfig, precision: torch.dtype = torch.float32
-    ) -> Seen:
-        """Return what the frames of a batch show, each for itself.
+    ) -> Detected:
+        """Return what the detector gives, without a way back for gradients.
 
         Args:
             image: float32 tensor (B, 3, height, width), see `yolact.prepare`.
@@ -59,9 +73,15 @@ class RgnnVis(nn.Module):
             precision: Of the detector; all that follows is float32.
         """
         is_mixed = precision != torch.float32
-        with torch.autocast(image.device.type, precision, enabled=is_mixed):
+        with torch.no_grad(), torch.autocast(image.device.type, precision, enabled=is_mixed):
             output = self.detector(image)
-        found = select(self.detector, output, selection)
         taps = output.taps
-        look = self.tracker.look(taps.stride16.float(), taps.stride32.float(), found)
-        return Seen(found, look)
+        found = select(self.detector, output, selection)
+        return Detected(found, taps.stride16.float(), taps.stride32.float())
+
+    def see(
+        self, image: Tensor, selection: SelectionConfig, precision: torch.dtype = torch.float32
+    ) -> Seen:
+        """Return what the frames of a batch show, each for itself; see `detect`."""
+        found, stride16, stride32 = self.detect(image, selection, precision)
+        return Seen(found, self.tracker.look(stride16, stride32, found))
