@@ -48,7 +48,7 @@ def stock_masks(
         size: Rows and columns of the image.
     """
     soft = torch.sigmoid(mask_logits(prototypes[None], coefficients[None])[0])  # (N, h, w)
-    soft = soft * _crop(boxes, soft.shape[-2], soft.shape[-1])
+    soft = soft * crop_masks(boxes, soft.shape[-2], soft.shape[-1])
     if not len(soft):
         return soft.new_zeros((0, *size))
     return functional.interpolate(soft[None], size, mode='bilinear', align_corners=False)[0]
@@ -66,7 +66,7 @@ def _span(a: Tensor, b: Tensor, length: int, margin: int) -> tuple[Tensor, Tenso
     return (low - margin).clamp(min=0), (high + margin).clamp(max=length)
 
 
-def _crop(boxes: Tensor, rows: int, columns: int) -> Tensor:
+def crop_masks(boxes: Tensor, rows: int, columns: int) -> Tensor:
     """Return bool masks (N, rows, columns) of relative boxes, one pixel wider on each side."""
     x1, x2 = _span(boxes[:, 0:1], boxes[:, 2:3], columns, 1)
     y1, y2 = _span(boxes[:, 1:2], boxes[:, 3:4], rows, 1)
