@@ -19,7 +19,7 @@ import vis_ros
 from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
 from vis_ros.methods import METHODS, Method
 from vis_ros.nn.rgnn.masks import label_boxes
-from vis_ros.nn.rgnn.model import Seen
+from vis_ros.nn.rgnn.model import Detected, Seen
 from vis_ros.nn.rgnn.network import Look
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.nn.yolact.selection import DetectionSet
@@ -111,8 +111,8 @@ def test_tracks_age(monkeypatch: pytest.MonkeyPatch) -> None:
     for frame in video[:10]:
         state, (result,) = method.step(state, frame)
     assert result.tracks
-    see = method._model.see
-    monkeypatch.setattr(method._model, 'see', lambda *args: nothing(see(*args)))
+    detect = method._model.detect
+    monkeypatch.setattr(method._model, 'detect', lambda *args: nothing(detect(*args)))
     lost = []
     for frame in video[10:20]:
         state, (result,) = method.step(state, frame)
@@ -122,7 +122,7 @@ def test_tracks_age(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not state.memory.occupied.any()
 
 
-def nothing(seen: Seen) -> Seen:
+def nothing(seen: Detected) -> Detected:
     return seen._replace(found=seen.found._replace(is_real=seen.found.is_real & False))
 
 

@@ -24,7 +24,7 @@ from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods.base import Method, register_method
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.masks import label_boxes, label_image
-from vis_ros.nn.rgnn.model import RgnnVis, Seen
+from vis_ros.nn.rgnn.model import Detected, RgnnVis, Seen
 from vis_ros.nn.rgnn.state import RgnnState, Tracks
 from vis_ros.nn.weights import LoadedWeights, load_strictly
 from vis_ros.nn.yolact import SelectionConfig, prepare
@@ -130,11 +130,23 @@ class RgnnVisMethod(Method):
         image = torch.from_numpy(frame.image.copy()).to(self.device)[None]
         image = prepare(image, self._model.detector.config)
         precision = _PRECISIONS[self.config.precision]
-        seen = self._model.see(image, self.config.detections, precision)
-        labels = self.track(state, seen, frame.stamp_ns, (frame.height, frame.width))
+        detected = self._model.detect(image, self.config.detections, precision)
+        return state, [self.follow(state, detected, frame)]
+
+    @torch.inference_mode()
+    def follow(self, state: RgnnVisState, detected: Detected, frame: Frame) -> FrameResult:
+        """Return the tracks of a frame, given what the detector found in it.
+
+        Args:
+            state: Its memory moves on.
+            detected: Of this one frame, on the device.
+            frame: Only its stamp, name and size are looked at.
+        """
+        look = self._model.tracker.look(detected.stride16, detected.stride32, detected.found)
+        size = (frame.height, frame.width)
+        labels = self.track(state, Seen(detected.found, look), frame.stamp_ns, size)
         tracks = report_tracks(state.memory, _cut(labels.cpu().numpy(), state.memory))
-        result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
-        return state, [result]
+        return FrameResult(frame.stamp_ns, frame.frame_id, *size, tracks)
 
     @torch.inference_mode()
     def track(
