@@ -26,6 +26,7 @@ _COMMANDS = (
     'parameters',
     'weights',
     'demo',
+    'synth',
 )
 
 _INTERRUPTED = 130  # what shells say of a program that SIGINT ended
