@@ -96,3 +96,17 @@ def write_videos(
     path = folder / 'instances.json'
     path.write_text(json.dumps(root))
     return path, folder / 'JPEGImages'
+
+
+class MemoryData:
+    """Clips in memory as a data set."""
+
+    def __init__(self, classes: Sequence[str], clips: Sequence[Clip]) -> None:
+        self.classes = tuple(classes)
+        self.lengths = tuple(len(clip.images) for clip in clips)
+        self._clips = tuple(clips)
+
+    def clip(self, video: int, frames: Sequence[int]) -> Clip:
+        """Return frames of a clip."""
+        whole, chosen = self._clips[video], list(frames)
+        return Clip(whole.images[chosen], whole.labels[chosen], whole.class_ids)

@@ -149,6 +149,21 @@ def resize_clip(clip: Clip, size: tuple[int, int]) -> Clip:
     )
 
 
+def drop_unseen(clip: Clip) -> Clip:
+    """Return the clip without the objects that own no pixel in it; the others move up."""
+    tall = np.ascontiguousarray(clip.labels).reshape(-1, clip.labels.shape[2])
+    if not tall.size:
+        return clip
+    pixels = cv2.calcHist([tall], [0], None, [256], [0, 256]).ravel()[1:]
+    seen = np.flatnonzero(pixels[: clip.class_ids.size])
+    if seen.size == clip.class_ids.size:
+        return clip
+    table = np.zeros(256, np.uint8)
+    table[seen + 1] = np.arange(1, seen.size + 1)
+    labels = cv2.LUT(tall, table).reshape(clip.labels.shape)
+    return Clip(clip.images, labels, clip.class_ids[seen])
+
+
 def _span(scaled: int, size: int, draw: float) -> _Span:
     """Return where `scaled` pixels go along an axis of `size`."""
     if scaled <= size:
@@ -176,9 +191,9 @@ def _drop_off_centre(labels: np.ndarray, count: int, rows: _Span, columns: _Span
     is_kept = is_inside | ~is_visible
     if is_kept.all():
         return labels
-    table = np.zeros((len(labels), count + 1), np.uint8)
-    table[:, 1:] = np.where(is_kept, np.arange(1, count + 1), 0)
-    return np.stack([own[frame] for own, frame in zip(table, labels, strict=True)])
+    table = np.zeros((len(labels), 256), np.uint8)
+    table[:, 1 : count + 1] = np.where(is_kept, np.arange(1, count + 1), 0)
+    return np.stack([cv2.LUT(frame, own) for own, frame in zip(table, labels, strict=True)])
 
 
 def _recoloured(images: np.ndarray, strengths: Sequence[float], draws: np.ndarray) -> np.ndarray:

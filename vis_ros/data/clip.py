@@ -58,15 +58,17 @@ class Truth(NamedTuple):
 
 
 class DataSet(Protocol):
-    """Videos with annotated objects.
+    """Videos with annotated objects."""
 
-    Attributes:
-        classes: Names of the classes.
-        lengths: Number of frames of each video.
-    """
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        ...
 
-    classes: tuple[str, ...]
-    lengths: Sequence[int]
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Number of frames of each video."""
+        ...
 
     def clip(self, video: int, frames: Sequence[int]) -> Clip:
         """Return frames of a video, 0 is the first; objects as in the whole video, so that object
