@@ -51,8 +51,8 @@ def track_of(object_id: int, mask: Rle, *, class_id: int | None = None) -> Track
         score=1.0,
         box=tuple(map(float, box)),
         mask=mask,
-        first_seen_ns=START_NS,
-        last_seen_ns=START_NS,
+        first_seen_ns=0,
+        last_seen_ns=0,
         hits=1,
         misses=0,
     )

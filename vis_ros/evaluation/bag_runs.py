@@ -149,8 +149,9 @@ def find_bags(path: Path) -> list[tuple[str, Path]]:
     """Return the bags in a folder and below, in natural order, with their names.
 
     The name is the path below the folder. A path that is itself a bag is the only one, by its own
-    name. A folder with a metadata.yaml is one bag, and so is one with a single storage file, or
-    with files FOLDER_0, FOLDER_1 ... of a recording that was cut short. Else each file is one.
+    name. A folder with a metadata.yaml is one bag, and so is one without folders in it and with a
+    single storage file, or with files FOLDER_0, FOLDER_1 ... of a recording that was cut short.
+    Else each file is one.
 
     Raises:
         SourceError: There is no such path, or no bag in it.
@@ -168,10 +169,12 @@ def find_bags(path: Path) -> list[tuple[str, Path]]:
 def _is_one_bag(folder: Path) -> bool:
     if (folder / 'metadata.yaml').is_file():
         return True
-    stored = [item.name for item in folder.iterdir() if item.name.endswith(BAG_SUFFIXES)]
-    return len(stored) == 1 or (
-        bool(stored) and all(name.startswith(f'{folder.resolve().name}_') for name in stored)
-    )
+    items = list(folder.iterdir())
+    stored = [item.name for item in items if item.name.endswith(BAG_SUFFIXES)]
+    if not stored or any(item.is_dir() for item in items):
+        return False
+    start = f'{folder.resolve().name}_'
+    return len(stored) == 1 or all(name.startswith(start) for name in stored)
 
 
 def _below(folder: Path) -> list[Path]:

@@ -149,8 +149,8 @@ def run_at_rate(
 
     Whenever the method is free it takes the newest image that has arrived; older ones are dropped.
     Time is simulated: each step moves the clock on by its duration, so nothing ever waits. Each
-    frame is scored with the newest result that is out at its moment (see `Pace`), whichever image
-    that is of: its masks are held. Before the first result there are no tracks. Results that a
+    frame is scored with the newest result that is out at its moment (see `Pace`), of this image or
+    of any before: its masks are held. Before the first result there are no tracks. Results that a
     method with a lag still owes at the end never come out.
 
     Args:
@@ -166,8 +166,27 @@ def run_at_rate(
         Exception: Whatever the method raises.
     """
     arrivals_ns = [round((stamp_ns - stamps_ns[0]) / pace.rate) for stamp_ns in stamps_ns]
+    published, step_ms = _simulate(session, frames, arrivals_ns, pace)
+    moments_ns = _moments(arrivals_ns, pace)
+    for index, stamp_ns in enumerate(stamps_ns):
+        count = min(
+            bisect_right(published, moments_ns[index], key=lambda entry: entry[0]),
+            bisect_right(published, stamp_ns, key=lambda entry: entry[1].stamp_ns),
+        )
+        if count and (position := positions.get(stamp_ns)) is not None:
+            results.add(position, published[count - 1][1])
     arrival_of = dict(zip(stamps_ns, arrivals_ns, strict=True))
-    published: list[tuple[int, FrameResult]] = []  # when, what
+    latency_ms = tuple(
+        (out_ns - arrival_of[result.stamp_ns]) / 1e6 for out_ns, result in published
+    )
+    return RunCounts(len(stamps_ns), len(step_ms), tuple(step_ms), latency_ms)
+
+
+def _simulate(
+    session: TrackingSession, frames: Iterable[Frame], arrivals_ns: Sequence[int], pace: Pace
+) -> tuple[list[tuple[int, FrameResult]], list[float]]:
+    """Return all results with the time at which they came out [ns], and the step times [ms]."""
+    published: list[tuple[int, FrameResult]] = []
     step_ms: list[float] = []
     clock_ns, next_index = 0, 0
     images = enumerate(frames)
@@ -182,15 +201,7 @@ def run_at_rate(
         clock_ns += round(step_ms[-1] * 1e6)
         published += [(clock_ns, item.result) for item in ready]
         next_index = newest + 1
-    moments_ns = _moments(arrivals_ns, pace)
-    for index, stamp_ns in enumerate(stamps_ns):
-        count = bisect_right(published, moments_ns[index], key=lambda entry: entry[0])
-        if count and (position := positions.get(stamp_ns)) is not None:
-            results.add(position, published[count - 1][1])
-    latency_ms = tuple(
-        (out_ns - arrival_of[result.stamp_ns]) / 1e6 for out_ns, result in published
-    )
-    return RunCounts(len(stamps_ns), len(step_ms), tuple(step_ms), latency_ms)
+    return published, step_ms
 
 
 def _moments(arrivals_ns: Sequence[int], pace: Pace) -> list[int]:

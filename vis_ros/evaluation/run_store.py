@@ -153,7 +153,8 @@ def run_bags(
             note(f'{task.name}: {_line(outcome)}')
         else:
             faults.append(str(outcome))
-            note(f'{task.name}: failed')
+            if len(tasks) > 1:
+                note(f'{task.name}: failed')
     if faults:
         many = f'{len(faults)} of {len(tasks)} bags failed:\n' if len(tasks) > 1 else ''
         raise ValueError(many + '\n'.join(faults))
