@@ -1,5 +1,8 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import re
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -150,3 +153,13 @@ def test_a_mapping_is_read_from_yaml(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=r'mapping\.yaml: '):
             read_mapping(path)
+
+
+def test_the_mapping_of_the_guide_is_one(tmp_path):
+    guide = (Path(__file__).parents[2] / 'docs/data.md').read_text()
+    (text,) = re.findall(r'```yaml\n(.*?)```', guide, re.DOTALL)
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(text)
+    mapping = read_mapping(path)
+    assert len(mapping) == text.count('\n')
+    assert len(set(mapping.values())) == 39  # YouTube-VIS 2019 has 40
