@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from vis_ros.training.schedule import ScheduleConfig
 from vis_ros.training.task import Task
 
 
@@ -32,6 +33,7 @@ class Line(nn.Module):
 
 
 class ToyTask(Task):
+    Recipe = ScheduleConfig
     name = 'toy'
     items = 12
 

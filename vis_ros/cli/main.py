@@ -19,6 +19,7 @@ _COMMANDS = (
     'node',
     'replay',
     'evaluate',
+    'train',
     'play',
     'listen',
     'convert',

@@ -7,9 +7,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
 
@@ -17,6 +18,7 @@ class Task(ABC):
     """One training.
 
     Attributes:
+        Recipe: Frozen dataclass of options, `schedule` among them.
         name: Such as `detector`.
         module: Its `forward(batch)` returns losses by name, scalars; `total` is minimised. Only
             parameters with `requires_grad` are trained, only they and its buffers are saved.
@@ -24,10 +26,14 @@ class Task(ABC):
         metric: Name of the validation figure that decides which step is best; higher is better.
     """
 
+    Recipe: ClassVar[type]
     name: str
     module: nn.Module
     items: int
     metric: str = 'AP'
+
+    def prepare(self, device: torch.device, console: Console) -> None:  # noqa: B027
+        """Do what comes before the first step, such as computing features that are kept."""
 
     @abstractmethod
     def item(self, epoch: int, place: int) -> Any:

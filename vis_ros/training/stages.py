@@ -1,0 +1,11 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The trainings that `vis_ros train` knows by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vis_ros.training.detector import DetectorTask
+
+STAGES: dict[str, Any] = {'detector': DetectorTask}
