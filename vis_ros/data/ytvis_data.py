@@ -127,6 +127,7 @@ def _paint(video: Video, tracks: Sequence[TruthTrack], frame: int) -> np.ndarray
     ]
     if not masks:
         return np.zeros((video.height, video.width), np.uint8)
-    pixels = mask_utils.decode([mask.to_coco() for _, mask in masks])  # (H, W, N), by columns
-    owned = [(j, pixels[:, :, i]) for i, (j, _) in enumerate(masks)]
-    return paint_labels(owned, video.height, video.width)
+    pixels = mask_utils.decode([mask.to_coco() for _, mask in masks])  # (H, W, N)
+    # They lie in memory column by column: painted that way it takes half the time.
+    owned = [(j, pixels[:, :, i].T) for i, (j, _) in enumerate(masks)]
+    return np.ascontiguousarray(paint_labels(owned, video.width, video.height).T)
