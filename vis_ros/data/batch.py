@@ -31,20 +31,31 @@ def collate(clips: Sequence[Clip]) -> tuple[Tensor, Truth]:
     shapes = sorted({clip.images.shape for clip in clips})
     if len(shapes) != 1:
         raise ValueError(f'clips: expected one or more of the same shape, got {shapes}')
-    frames = shapes[0][0]
-    limit = max(1, *(clip.class_ids.size for clip in clips))
-    labels = np.stack([clip.labels for clip in clips])  # (B, T, H, W)
-    boxes = np.zeros((len(clips), frames, limit, 4), np.float32)
-    is_visible = np.zeros((len(clips), frames, limit), np.bool_)
-    class_ids = np.zeros((len(clips), limit), np.int64)
-    for i, clip in enumerate(clips):
-        count = clip.class_ids.size
-        boxes[i, :, :count], is_visible[i, :, :count] = label_boxes(labels[i], count)
-        class_ids[i, :count] = clip.class_ids + 1
-    truth = Truth(
+    labels = np.stack([clip.labels for clip in clips])
+    truth = truth_of_labels(labels, [clip.class_ids for clip in clips])
+    return torch.from_numpy(np.stack([clip.images for clip in clips])), truth
+
+
+def truth_of_labels(labels: np.ndarray, class_ids: Sequence[np.ndarray]) -> Truth:
+    """Return the objects of B clips.
+
+    Args:
+        labels: uint8 array (B, T, H, W), owner of each pixel, 0 for none, j + 1 for object j.
+        class_ids: For each clip int64 (J,), 0 is the first class of the data set.
+
+    Raises:
+        ValueError: A label has no object.
+    """
+    limit = max(1, *(own.size for own in class_ids))
+    boxes = np.zeros((*labels.shape[:2], limit, 4), np.float32)
+    is_visible = np.zeros(boxes.shape[:3], np.bool_)
+    classes = np.zeros((len(labels), limit), np.int64)
+    for i, own in enumerate(class_ids):
+        boxes[i, :, : own.size], is_visible[i, :, : own.size] = label_boxes(labels[i], own.size)
+        classes[i, : own.size] = own + 1
+    return Truth(
         labels=torch.from_numpy(labels),
         boxes=torch.from_numpy(boxes),
         is_visible=torch.from_numpy(is_visible),
-        class_ids=torch.from_numpy(class_ids),
+        class_ids=torch.from_numpy(classes),
     )
-    return torch.from_numpy(np.stack([clip.images for clip in clips])), truth

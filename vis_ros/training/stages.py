@@ -7,5 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from vis_ros.training.detector import DetectorTask
+from vis_ros.training.tracker import TrackerTask
 
-STAGES: dict[str, Any] = {'detector': DetectorTask}
+STAGES: dict[str, Any] = {'detector': DetectorTask, 'tracker': TrackerTask}
