@@ -191,7 +191,7 @@ class Actor:
             * self._speed
         )
         self._mode, self._until_s = 'roam', self._time_s + 6.0
-        self._leave_s = self._time_s + rng.uniform(2.0, 5.0)
+        self._leave_s = self._time_s + rng.uniform(3.0, 7.0)
 
     def pose(self) -> np.ndarray:
         """Return the affine map (2, 3) from object to world coordinates."""

@@ -22,13 +22,12 @@ class Layer:
     """A painted part of the world.
 
     Args:
-        pixels: uint8 array (h, w, 3), RGB.
-        alpha: uint8 array (h, w), 255 where it hides what is behind; None: everywhere.
+        pixels: uint8 array (h, w, 4), RGB times alpha, and alpha: 255 where it hides what is
+            behind.
         origin: World coordinates of its upper left corner.
     """
 
     pixels: np.ndarray
-    alpha: np.ndarray | None
     origin: tuple[float, float]
 
 
@@ -41,24 +40,26 @@ def make_background(config: SynthConfig, rng: Rng) -> tuple[Layer, np.ndarray]:
         (
             hue + rng.normal(0, 45, 4),
             rng.uniform(0.08, 0.5, 4),
-            (rng.uniform(0.3, 0.75) + rng.normal(0, 0.12, 4)).clip(0.15, 0.9),
+            (rng.uniform(0.35, 0.85) + rng.normal(0, 0.12, 4)).clip(0.15, 0.95),
         ),
         axis=1,
     )
     palette = to_rgb(hsv)
-    weights = np.stack([noise_field(rng, height, width, 3.5) for _ in palette], axis=-1)
+    rows, columns = height // 6, width // 6  # colours are smooth: a small picture will do
+    weights = np.stack([noise_field(rng, rows, columns, 3.5) for _ in palette], axis=-1)
     weights = np.exp(1.6 * weights)
-    pixels = (weights / weights.sum(axis=-1, keepdims=True)) @ palette
+    small = (weights / weights.sum(axis=-1, keepdims=True)) @ palette
+    pixels = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     rough = rng.uniform(0.5, 1.3)
     structure = np.ones((height, width), np.float32)
     for gain, cells in ((0.07, 12), (0.06, 30), (0.05, 70)):
         structure += rough * gain * noise_field(rng, height, width, cells)
-    pixels *= structure[..., None]
-    canvas = pixels.clip(0, 255).astype(np.uint8)
+    rough_pixels = cv2.multiply(pixels, cv2.merge((structure, structure, structure)))
+    canvas: np.ndarray = np.clip(rough_pixels, 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(10, 26))):
         _paint_flat(canvas, config.height, palette, rng)
-    canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.5, 1.0))
-    return Layer(canvas, None, (-width / 2, -height / 2)), palette
+    soft = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.5, 1.0))
+    return Layer(cv2.cvtColor(soft, cv2.COLOR_RGB2RGBA), (-width / 2, -height / 2)), palette
 
 
 def _paint_flat(canvas: np.ndarray, scale: float, palette: np.ndarray, rng: Rng) -> None:
@@ -66,13 +67,13 @@ def _paint_flat(canvas: np.ndarray, scale: float, palette: np.ndarray, rng: Rng)
     height, width = canvas.shape[:2]
     x, y = rng.uniform(0, width), rng.uniform(0, height)
     size = scale * rng.uniform(0.05, 0.22)
-    base = palette[rng.integers(len(palette))] + rng.normal(0, 22) + rng.normal(0, 9, 3)
+    base = palette[rng.integers(len(palette))] + rng.normal(0, 17) + rng.normal(0, 7, 3)
     colour = tuple(float(c) for c in base.clip(0, 255))
     kind = int(rng.integers(4))
     turn = rng.uniform(0, 2 * np.pi)
     along = size * np.array([np.cos(turn), np.sin(turn)])
     across = np.array([-along[1], along[0]]) * rng.uniform(0.3, 1.0)
-    centre, before = np.array([x, y]), canvas.copy()
+    centre = np.array([x, y])
     if kind == 0:
         angle = turn + np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(4, 8))))
         points = centre + size * np.stack((np.cos(angle), np.sin(angle)), axis=1)
@@ -91,8 +92,6 @@ def _paint_flat(canvas: np.ndarray, scale: float, palette: np.ndarray, rng: Rng)
         for _ in range(int(rng.integers(5, 14))):
             dot = centre + rng.normal(0, size * 0.6, 2)
             cv2.circle(canvas, _point(dot), radius, colour, -1, cv2.LINE_AA)
-    share = rng.uniform(0.4, 0.9)
-    cv2.addWeighted(canvas, share, before, 1 - share, 0, dst=canvas)
 
 
 def _point(place: np.ndarray) -> tuple[int, int]:
@@ -146,7 +145,7 @@ def _make_bush(config: SynthConfig, x: float, y: float, rng: Rng) -> Layer:
     base = to_rgb(hsv)[0]
     pixels = np.zeros((side, side, 3), np.uint8)
     alpha = np.zeros((side, side), np.uint8)
-    for _ in range(90):
+    for _ in range(70):
         angle, radius = rng.uniform(0, 2 * np.pi), size * 0.46 * np.sqrt(rng.random())
         leaf = side / 2 + radius * np.array([np.cos(angle), 0.8 * np.sin(angle)])
         axes = _point(size * rng.uniform(0.05, 0.12, 2))
@@ -162,4 +161,5 @@ def _layer(pixels: np.ndarray, alpha: np.ndarray, x: float, y: float) -> Layer:
     alpha = np.rint(alpha * 255).astype(np.uint8)
     for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]):
         edge[:] = 0
-    return Layer(pixels.clip(0, 255).astype(np.uint8), alpha, (x, y))
+    colours = pixels.clip(0, 255) * (alpha[..., None] / 255)
+    return Layer(np.dstack((colours.astype(np.uint8), alpha)), (x, y))

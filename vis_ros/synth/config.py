@@ -28,7 +28,7 @@ class SynthConfig:
         CLASSES, 'Classes that objects are of. Ids do not depend on it.', choices=CLASSES
     )
     size_min: float = option(20.0, 'Smallest object, across.', unit='px', minimum=6.0)
-    size_max: float = option(70.0, 'Biggest object, across.', unit='px', minimum=6.0)
+    size_max: float = option(64.0, 'Biggest object, across.', unit='px', minimum=6.0)
     likeness: float = option(
         0.4,
         'How much objects of one species look alike. 0: as strangers; 1: the same texture, colour '
@@ -123,17 +123,17 @@ _CROWDED = SynthConfig(
     objects_min=6,
     objects_max=12,
     size_min=24.0,
-    size_max=66.0,
+    size_max=62.0,
     likeness=0.8,
     family=3.0,
-    crowding=0.6,
-    speed=120.0,
+    crowding=0.7,
+    speed=150.0,
     deformation=0.7,
     leaving=0.25,
     occluders=1,
     camera=0.6,
-    jerks=0.6,
-    motion_blur=0.5,
+    jerks=1.0,
+    motion_blur=0.4,
     defocus=0.8,
     noise=6.0,
     lighting=0.5,
@@ -146,14 +146,14 @@ _LONG = SynthConfig(
     likeness=0.7,
     family=2.5,
     crowding=0.4,
-    speed=95.0,
+    speed=110.0,
     deformation=0.6,
     leaving=0.7,
     absence_min_s=1.0,
     absence_max_s=4.0,
     occluders=3,
     camera=0.5,
-    jerks=0.2,
+    jerks=0.3,
     motion_blur=0.4,
     defocus=0.7,
     noise=5.0,

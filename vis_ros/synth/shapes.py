@@ -109,9 +109,10 @@ def outline(class_name: str) -> Outline:
 
 @cache
 def _waves(class_name: str) -> tuple[np.ndarray, ...]:
-    """Return k * polar angle of the points, (P, MODES) for each curve."""
+    """Return cosine and sine of the modes at the points, (P, 2 * MODES) for each curve."""
     orders = np.arange(2, 2 + MODES)
-    return tuple(np.arctan2(c[:, 1], c[:, 0])[:, None] * orders for c in outline(class_name))
+    angles = (np.arctan2(c[:, 1], c[:, 0])[:, None] * orders for c in outline(class_name))
+    return tuple(np.concatenate((np.cos(a), -np.sin(a)), axis=1) for a in angles)
 
 
 def deform(class_name: str, amplitudes: np.ndarray, phases: np.ndarray, bend: float) -> Outline:
@@ -127,8 +128,9 @@ def deform(class_name: str, amplitudes: np.ndarray, phases: np.ndarray, bend: fl
         bend: Curvature of the x axis, within [-0.2, 0.2].
     """
     curves = []
+    parts = np.concatenate((amplitudes * np.cos(phases), amplitudes * np.sin(phases)))
     for curve, waves in zip(outline(class_name), _waves(class_name), strict=True):
-        moved = curve * (1.0 + np.cos(waves + phases) @ amplitudes)[:, None]
-        moved[:, 1] += bend * (moved[:, 0] ** 2 - 0.4)
+        moved = curve * (1.0 + waves @ parts)[:, None]
+        moved[:, 1] += bend * (moved[:, 0] * moved[:, 0] - 0.4)
         curves.append(moved)
     return tuple(curves)

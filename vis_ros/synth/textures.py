@@ -41,7 +41,8 @@ class Look:
 
     Args:
         class_name: Its class.
-        texture: uint8 array (S, S, 3), RGB, of the square [-REACH, REACH]^2 of object coordinates.
+        texture: uint8 array (S, S, 4), RGB and 255, of the square [-REACH, REACH]^2 of
+            object coordinates.
         size_px: Across.
     """
 
@@ -122,7 +123,8 @@ def make_look(species: Species, rng: Rng, config: SynthConfig) -> Look:
     marks = _marks(x, y, rng) * min(1.0, 1.6 * own)
     pixels = pixels * grain[..., None]
     pixels += marks[..., None] * (colours[2] - pixels)
-    return Look(species.class_name, pixels.clip(0, 255).astype(np.uint8), size_px)
+    texture = cv2.cvtColor(pixels.clip(0, 255).astype(np.uint8), cv2.COLOR_RGB2RGBA)
+    return Look(species.class_name, texture, size_px)
 
 
 def _marks(x: np.ndarray, y: np.ndarray, rng: Rng) -> np.ndarray:
