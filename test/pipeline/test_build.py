@@ -34,7 +34,7 @@ def test_by_name_with_nested_and_flat_options() -> None:
         (
             'iou',
             {'detector': 'yolo'},
-            "detector: expected one of 'maskrcnn', 'motion', got 'yolo'",
+            "detector: expected one of 'maskrcnn', 'motion', 'yolact', got 'yolo'",
         ),
         ('iou', {'detector': 'maskrcnn'}, r"weights: 'iou' .*needs trained weights.*weights\.md"),
         ('iou', {'weights': '/no/file.pth'}, r"weights: '/no/file\.pth' is neither"),

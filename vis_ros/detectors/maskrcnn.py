@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.detectors.base import Detector, register_detector
+from vis_ros.detectors.coco import coco_categories
 from vis_ros.nn.weights import LoadedWeights, load_strictly
 from vis_ros.ops.masks import tight_box
 from vis_ros.structures import CropMask, Detections, Frame
@@ -163,14 +164,11 @@ class MaskRcnnDetector(Detector):
 
 def _categories(config: MaskRcnnConfig, weights: LoadedWeights) -> tuple[str, ...]:
     """Return the categories of the network; empty for the background and where COCO names none."""
-    from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
-
     if config.classes:
         return ('', *config.classes)
     if weights.meta.get('classes'):
         return ('', *map(str, weights.meta['classes']))
-    coco = MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1.meta['categories']
-    return tuple('' if name in ('__background__', 'N/A') else name for name in coco)
+    return coco_categories()
 
 
 def _build(config: MaskRcnnConfig, num_categories: int) -> nn.Module:
