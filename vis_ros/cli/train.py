@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import shtab
-import torch
 import yaml
 from rich.console import Console
 
@@ -59,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         OSError: A file cannot be read.
     """
     try:
+        import torch
+
         from vis_ros.training.loop import MODEL, fit, make_fabric
         from vis_ros.training.stages import STAGES
     except ModuleNotFoundError as error:
