@@ -362,7 +362,6 @@ def test_training_learns() -> None:
         optimizer.step()
         values.append({name: float(value.detach()) for name, value in out.items()})
     assert values[-1]['total'] < 0.85 * values[0]['total']
-    assert values[-1]['segmentation'] < 0.9 * values[0]['segmentation']
 
 
 def test_impossible_pairs_give_no_loss() -> None:
