@@ -71,6 +71,11 @@ class Scene:
         return tuple(self._cast.actors)
 
     @property
+    def depth_order(self) -> tuple[int, ...]:
+        """Indices of the objects, the nearest last."""
+        return tuple(self._cast.depth_order.tolist())
+
+    @property
     def class_ids(self) -> np.ndarray:
         """Classes of the objects, int64 array (J,)."""
         return self._cast.class_ids()
@@ -111,7 +116,7 @@ class Scene:
         """Put all objects into the picture, the furthest first; return their pixels, (J,)."""
         before, self._pictured = self._pictured, {}
         full_px = np.zeros(len(self._cast.actors), np.int64)
-        for index in self._cast.depth_order.tolist():
+        for index in self.depth_order:
             actor = self._cast.actors[index]
             stamp = self._stamp(actor)
             if stamp is None:
