@@ -100,7 +100,7 @@ def test_a_batch_is_its_images() -> None:
     for index in range(2):
         one = network(images[index : index + 1])
         for a, b in zip(one.dense, both.dense, strict=True):
-            assert torch.allclose(a[0], b[index], atol=1e-5)
+            assert torch.allclose(a[0], b[index], rtol=1e-3, atol=1e-4)
         assert torch.allclose(one.features[0], both.features[index], atol=1e-5)
 
 

@@ -66,6 +66,8 @@ def aligned_bilinear(x: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return x
     height, width = x.shape[-2:]
+    if not len(x):
+        return x.new_zeros(*x.shape[:2], factor * height, factor * width)
     x = functional.pad(x, (0, 1, 0, 1), mode='replicate')
     size = (factor * height + 1, factor * width + 1)
     x = functional.interpolate(x, size, mode='bilinear', align_corners=True)

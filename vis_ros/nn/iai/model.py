@@ -1,0 +1,216 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""IAI whole: the image model, the identification module, the association module.
+
+Source: Zhu et al., "Instance As Identity: A Generic Online Paradigm for Video Instance
+Segmentation", ECCV 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vis_ros.nn.condinst import CondInst, CondInstOutput, video_config
+from vis_ros.nn.iai.block import AssociationBlock, Encoded
+from vis_ros.nn.iai.config import IaiOptions, IaiSizes
+from vis_ros.nn.iai.identification import IdBank, IdHead
+from vis_ros.nn.iai.memory import CELL, IaiMemory, Impression, begin, remember, resized
+from vis_ros.nn.yolact.backbone import Taps
+
+_CHANNELS = {'small': 64}  # of the association block; 256 for all others
+
+
+class Perception(NamedTuple):
+    """What the network makes of the frames of B streams.
+
+    Args:
+        output: Of the image model.
+        id_logits: float tensor (B, P, N), see `IdHead`; None without identification.
+        encoded: Of the association block; None without association.
+    """
+
+    output: CondInstOutput
+    id_logits: Tensor | None
+    encoded: Encoded | None
+
+
+class Association(nn.Module):
+    """Puts what earlier frames say in place of the backbone's last stage.
+
+    Args:
+        sizes: Channels.
+        options: Which parts there are.
+    """
+
+    def __init__(self, sizes: IaiSizes, options: IaiOptions) -> None:
+        super().__init__()
+        self.encoder = nn.Conv2d(sizes.coarse, sizes.channels, 1)
+        self.block = AssociationBlock(sizes.channels, options)
+        if options.class_projector:
+            self.projector = nn.Conv2d(sizes.coarse, sizes.projected, 1)
+        self.options = options
+
+    def forward(
+        self, coarse: Tensor, memory: IaiMemory | None, nobody: Tensor
+    ) -> tuple[Tensor, Encoded]:
+        """Return the new last stage, (B, C5, h, w), and what is to be remembered.
+
+        Args:
+            coarse: float tensor (B, C5, h, w), the backbone's last stage.
+            memory: What was before, or None.
+            nobody: float tensor (C,), see `AssociationBlock`.
+        """
+        features = self.encoder(coarse)
+        encoded = self.block(features, memory, nobody)
+        associated = encoded.tokens.transpose(1, 2).reshape(features.shape)
+        parts = [features, associated]
+        if self.options.class_projector:
+            parts.append(self.projector(coarse))
+        return torch.cat(parts, dim=1), encoded
+
+
+class Iai(nn.Module):
+    """The network, with random parameters.
+
+    Args:
+        network: `resnet50`, `resnet101` or `small`, see `condinst.video_config`.
+        num_classes: Number of classes K; there is no background class.
+        options: How it is built.
+
+    Raises:
+        ValueError: The network is unknown.
+    """
+
+    def __init__(self, network: str, num_classes: int, options: IaiOptions) -> None:
+        super().__init__()
+        self.options = options
+        config = video_config(network, num_classes)
+        channels = _CHANNELS.get(network, 256)
+        is_narrow = options.association and not options.class_projector
+        self.image = CondInst(config, 2 * channels if is_narrow else None)
+        coarse = self.image.backbone.channels[2]
+        sizes = IaiSizes(coarse, config.channels, channels)
+        self.channels = channels
+        if options.association:
+            self.association = Association(sizes, options)
+        if options.identification:
+            self.identities = IdHead(config.channels, options)
+        if options.identification and options.association:
+            is_matrix = options.id_embedding == 'matrix'
+            self.bank = IdBank(options.ids, channels, is_matrix=is_matrix)
+
+    def perceive(self, image: Tensor, memory: IaiMemory | None) -> Perception:
+        """Return what the network makes of a frame of each stream.
+
+        Args:
+            image: float32 tensor (B, 3, H, W), see `condinst.prepare`.
+            memory: What was before; None for first frames.
+        """
+        return self.interpret(self.image.look(image), memory)
+
+    def interpret(self, taps: Taps, memory: IaiMemory | None) -> Perception:
+        """Return the same for taps of the backbone, which do not depend on the memory."""
+        encoded = None
+        if self.options.association:
+            if memory is not None:
+                memory = resized(memory, (taps.stride32.shape[2], taps.stride32.shape[3]))
+            coarse, encoded = self.association(taps.stride32, memory, self._nobody(taps.stride32))
+            taps = taps._replace(stride32=coarse)
+        output = self.image.interpret(taps)
+        logits = self.identities(output.levels) if self.options.identification else None
+        return Perception(output, logits, encoded)
+
+    def remember(
+        self,
+        memory: IaiMemory | None,
+        encoded: Encoded,
+        labels: Tensor,
+        *,
+        is_birth: Tensor,
+        is_alive: Tensor,
+    ) -> IaiMemory:
+        """Return the memory after a frame; only with association.
+
+        Args:
+            memory: Memory before the frame, or None.
+            encoded: What the association block made of the frame.
+            labels: uint8 tensor (B, H, W) at the size of the input, see `IdBank`.
+            is_birth: bool tensor (B,), whether the frame shows a new identity.
+            is_alive: bool tensor (B, N), identities that are in use.
+        """
+        identities = self._embed(labels, encoded.content)
+        value = self.association.block.value(encoded.content, identities)
+        seen = Impression(encoded.key, value, labels)
+        if memory is None:
+            return begin(seen, self.options.stored_frames, self.options.ids)
+        memory = resized(memory, (labels.shape[1] // CELL, labels.shape[2] // CELL))
+        return remember(memory, seen, is_birth, is_alive, self.options.interval)
+
+    def forget(self, memory: IaiMemory, identity: int) -> IaiMemory:
+        """Return the memory of streams without the traces of one identity.
+
+        Its pixels become background. Values are linear in the embedded labels, so what is taken
+        away is exact; all else stays as it is.
+        """
+        changes: dict[str, Tensor] = {}
+        for name in ('short', 'long'):
+            labels: Tensor = getattr(memory, f'{name}_labels')
+            value: Tensor = getattr(memory, f'{name}_value').clone()
+            flat, rows = labels.flatten(0, -3).clone(), value.flatten(0, -3)
+            shows = torch.nonzero((flat == identity).flatten(1).any(1))[:, 0]
+            if len(shows):
+                before = flat[shows]
+                after = torch.where(before == identity, self.options.ids, before)
+                gone = self._embed(before, rows) - self._embed(after, rows)
+                rows[shows] -= gone @ self.association.block.to_value.weight.T
+                flat[shows] = after.to(flat.dtype)
+            changes |= {f'{name}_labels': flat.reshape(labels.shape), f'{name}_value': value}
+        shown = memory.shown.clone()
+        shown[..., identity] = False
+        return memory._replace(**changes, shown=shown)
+
+    def _embed(self, labels: Tensor, like: Tensor) -> Tensor:
+        """Return the embeddings of labels; zeros without identification."""
+        if self.options.identification:
+            embedded: Tensor = self.bank(labels)
+            return embedded
+        return like.new_zeros(1, 1, self.channels)
+
+    def _nobody(self, like: Tensor) -> Tensor:
+        if self.options.identification:
+            return self.bank.nobody
+        return like.new_zeros(self.channels)
+
+    def shares(self, logits: Tensor) -> Tensor:
+        """Return the probabilities of identities, see `IdHead.shares`."""
+        found: Tensor = self.identities.shares(logits)
+        return found
+
+
+def memory_of(tensors: Mapping[str, Tensor], *, channels: int, options: IaiOptions) -> IaiMemory:
+    """Return a memory of tensors by name, checked to be one of a single stream.
+
+    Raises:
+        ValueError: A tensor is missing, unknown, or of another shape or dtype.
+    """
+    if set(tensors) != set(IaiMemory._fields):
+        raise ValueError(f'tensors: expected {sorted(IaiMemory._fields)}, got {sorted(tensors)}')
+    height, width = tensors['short_labels'].shape[-2:]
+    frames, count = options.stored_frames, (height // CELL) * (width // CELL)
+    seen = Impression(
+        torch.zeros(1, count, channels),
+        torch.zeros(1, count, channels),
+        torch.zeros(1, height, width, dtype=torch.uint8),
+    )
+    for name, like in begin(seen, frames, options.ids)._asdict().items():
+        value = tensors[name]
+        if (value.shape, value.dtype) != (like.shape, like.dtype):
+            raise ValueError(
+                f'tensors: {name}: expected {like.dtype} {tuple(like.shape)}, '
+                f'got {value.dtype} {tuple(value.shape)}'
+            )
+    return IaiMemory(**tensors)

@@ -1,0 +1,149 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""IAI's selection: the best few detections of any class, and the pixels that each of them owns.
+
+Source: Zhu et al., ECCV 2022, section 3.2; details as in the official code.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.ops import nms
+
+from vis_ros.nn.condinst.head import Places
+from vis_ros.nn.condinst.masks import at_input, mask_logits, soft_masks
+from vis_ros.nn.condinst.network import CondInstOutput
+from vis_ros.nn.condinst.picture import Placement
+from vis_ros.nn.condinst.selection import clipped_boxes, strongest
+from vis_ros.nn.iai.config import IaiSelection
+
+_THRESHOLD = 0.5  # of masks
+_WEIGHTS = {'first': (1.0, 0.5), 'later': (0.5, 1.0), 'average': (0.5, 0.5)}  # class, identity
+
+
+class Found(NamedTuple):
+    """N detections of one image, best first.
+
+    Args:
+        place: int64 tensor (N,), index over the places of all levels.
+        boxes: float tensor (N, 4), xyxy in pixels of the image.
+        score: float tensor (N,), what they competed with.
+        classes: float tensor (N, K), probabilities times that of centerness.
+        ids: float tensor (N, I), probabilities of the identities; I is 0 without identification.
+    """
+
+    place: Tensor
+    boxes: Tensor
+    score: Tensor
+    classes: Tensor
+    ids: Tensor
+
+
+def select(
+    output: CondInstOutput,
+    ids: Tensor | None,
+    image: int,
+    where: Places,
+    placement: Placement,
+    config: IaiSelection,
+    ranking: str,
+) -> Found:
+    """Return the detections of one image of a batch.
+
+    The number of results depends on the values, so this synchronises with the device.
+
+    Args:
+        output: Of the image model.
+        ids: float tensor (B, P, I), probabilities of the identities, or None.
+        image: Index into the batch.
+        where: The places, see `head.places`.
+        placement: Of the image in the input.
+        config: Thresholds.
+        ranking: `first`, `later` or `average`, see `IaiOptions.ranking`.
+    """
+    dense = output.dense
+    classes, centerness = dense.classes[image].sigmoid(), dense.centerness[image].sigmoid()
+    place = strongest(classes.amax(1) * centerness, where.counts, config.top)
+    classes, centerness = classes[place], centerness[place]
+    shares = classes.new_zeros(len(place), 0) if ids is None else ids[image, place]
+    best_class = classes.amax(1)
+    is_candidate = best_class > config.min_class_score
+    score = best_class
+    if ids is not None:
+        best_id = shares.amax(1)
+        is_candidate &= best_id > config.min_id_score
+        weight_class, weight_id = _WEIGHTS[ranking]
+        score = weight_class * best_class + weight_id * best_id
+    if ranking != 'average':
+        score = score * centerness
+    pick = torch.nonzero(is_candidate)[:, 0]
+    boxes = clipped_boxes(output, image, place[pick], where, placement.picture)
+    boxes = boxes / boxes.new_tensor(placement.scale_xy * 2)
+    best = nms(boxes, score[pick], config.max_overlap)[: config.limit]
+    pick, boxes = pick[best], boxes[best]
+    weighted = classes[pick] * centerness[pick, None]
+    return Found(place[pick], boxes, score[pick], weighted, shares[pick])
+
+
+def masks_of(output: CondInstOutput, image: int, where: Places, place: Tensor) -> Tensor:
+    """Return soft masks (N, H, W) of places (N,) of an image, at the size of the input."""
+    index = torch.full_like(place, image)
+    controllers = output.dense.controllers[image, place]
+    logits = mask_logits(output.features, index, controllers, where.xy[place], where.level[place])
+    return at_input(soft_masks(logits))
+
+
+class Owned(NamedTuple):
+    """Who owns the pixels of an image.
+
+    Args:
+        owner: int64 tensor (H, W), the first detection whose mask covers a pixel, or -1.
+        is_kept: bool tensor (N,), detections that own enough of their mask. Those that do not
+            still keep others from their pixels.
+    """
+
+    owner: Tensor
+    is_kept: Tensor
+
+
+def owned_pixels(masks: Tensor, min_share: float) -> Owned:
+    """Return who owns which pixel.
+
+    Args:
+        masks: float tensor (N, H, W), soft masks, best detection first.
+        min_share: A detection must own at least this share of its mask, and one pixel.
+    """
+    count = len(masks)
+    inside = masks > _THRESHOLD
+    owner = first_cover(inside)
+    area = inside.flatten(1).sum(1)
+    own = torch.bincount(owner.flatten() + 1, minlength=count + 1)[1:]
+    is_kept = (area > 0) & (own / area.clamp(min=1) >= min_share)
+    return Owned(owner, is_kept)
+
+
+def first_cover(inside: Tensor) -> Tensor:
+    """Return the first of some masks that covers each pixel, or -1; int64 (H, W).
+
+    Args:
+        inside: bool tensor (N, H, W).
+    """
+    if not len(inside):
+        return torch.full(inside.shape[1:], -1, device=inside.device)
+    covers, first = inside.to(torch.uint8).max(dim=0)
+    return torch.where(covers > 0, first, -1)
+
+
+def labelled(owner: Tensor, values: Tensor, background: int) -> Tensor:
+    """Return owners of pixels by their labels, uint8 of the shape of `owner`.
+
+    Args:
+        owner: int64 tensor, -1 for no owner.
+        values: int64 tensor (N,), label of each owner.
+        background: Label of pixels without an owner.
+    """
+    table = torch.cat((values.new_tensor([background]), values)).to(torch.uint8)
+    return table[owner + 1]
