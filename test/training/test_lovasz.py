@@ -91,6 +91,34 @@ def test_equal_errors_have_one_loss() -> None:
     torch.testing.assert_close(first, second)
 
 
+def test_the_fast_order_is_the_order() -> None:
+    """Float32 on a CPU takes another way than the rest, ties and errors of 0 and 1 included."""
+    shares = (random(20, 400) * 50).round() / 50
+    is_inside = random(20, 400, seed=1) < 0.3
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        leaf = shares.to(dtype).requires_grad_()
+        losses = jaccard_losses(leaf, is_inside)
+        losses.sum().backward()
+        results.append((losses.double(), leaf.grad.sum(dim=1).double()))
+    torch.testing.assert_close(results[0][0], results[1][0], atol=1e-5, rtol=1e-5)
+    distinct = random(20, 400)
+    slopes = []
+    for dtype in (torch.float32, torch.float64):
+        leaf = distinct.to(dtype).requires_grad_()
+        jaccard_losses(leaf, is_inside).sum().backward()
+        slopes.append(leaf.grad.double())
+    torch.testing.assert_close(slopes[0], slopes[1], atol=1e-5, rtol=1e-5)
+
+
+def test_shares_just_outside_the_range_are_harmless() -> None:
+    """A soft-max of floats may give a little more than 1."""
+    shares = torch.tensor([[1.0 + 2e-7, 0.0, -1e-9, 0.5]], requires_grad=True)
+    loss = jaccard_losses(shares, torch.tensor([[True, False, False, False]]))
+    loss.sum().backward()
+    assert float(loss.detach()) == pytest.approx(0.25, abs=0.3) and shares.grad.isfinite().all()
+
+
 def test_gradients() -> None:
     logits = random(2, 3, 7).requires_grad_()
     labels = (random(2, 7, seed=1) * 4).long() - 1

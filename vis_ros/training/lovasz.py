@@ -8,8 +8,11 @@ optimization of the intersection-over-union measure in neural networks", CVPR 20
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+
+_LOW_BITS = 32
 
 
 def jaccard_losses(shares: Tensor, is_inside: Tensor) -> Tensor:
@@ -50,7 +53,7 @@ def _weights(shares: Tensor, is_inside: Tensor) -> Tensor:
     the wrong ones. The weights do not change while the order does not, so they are constants.
     """
     errors = torch.where(is_inside, 1 - shares, shares)
-    order = errors.sort(dim=1, descending=True).indices
+    order = _falling(errors)
     inside = is_inside.gather(1, order).to(shares.dtype)
     total = inside.sum(dim=1, keepdim=True)
     hits = inside.cumsum(dim=1)
@@ -59,3 +62,18 @@ def _weights(shares: Tensor, is_inside: Tensor) -> Tensor:
     loss = 1 - (total - hits) / (total + count - hits).clamp(min=1)
     step = torch.cat((loss[:, :1], loss[:, 1:] - loss[:, :-1]), dim=1)
     return torch.empty_like(step).scatter(1, order, step)
+
+
+def _falling(errors: Tensor) -> Tensor:
+    """Return the order of each row of errors (R, P), largest first, int64 (R, P).
+
+    On a CPU NumPy sorts integers, bits of the error above and the place below, eight times as fast
+    as torch sorts pairs. For 0 and above the bits of floats are ordered as the floats are.
+    """
+    if errors.device.type != 'cpu' or errors.dtype != torch.float32:
+        return errors.sort(dim=1, descending=True, stable=True).indices
+    bits = errors.clamp(min=0.0).view(torch.int32).to(torch.int64)
+    keys = (torch.iinfo(torch.int32).max - bits) << _LOW_BITS
+    keys += torch.arange(errors.shape[1])
+    sorted_keys = torch.from_numpy(np.sort(keys.numpy(), axis=1))
+    return sorted_keys & ((1 << _LOW_BITS) - 1)
