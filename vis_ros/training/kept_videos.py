@@ -58,7 +58,8 @@ class KeptVideos:
         device: torch.device,
         console: Console,
     ) -> None:
-        """Compute what is missing; what is there is trusted.
+        """Compute what is missing; what is there is trusted. The processes of a distributed
+        training share the work.
 
         Args:
             model: Its detector is used, as it is.
@@ -69,12 +70,18 @@ class KeptVideos:
         """
         wanted = [(v, view) for v in range(len(self.names)) for view in range(views)]
         missing = [(v, view) for v, view in wanted if not self.cache.has(self._key(v, view))]
+        is_shared = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if is_shared:
+            torch.distributed.barrier()  # nobody writes before all have looked
+            missing = missing[torch.distributed.get_rank() :: torch.distributed.get_world_size()]
         for video, view in track(
             missing, 'Features', console=console, disable=not missing, transient=True
         ):
             clip = self._view(model, video, view)
             seen = _detect(model, clip, selection, device)
             self.cache.write(self._key(video, view), seen, clip)
+        if is_shared:
+            torch.distributed.barrier()
 
     def _view(self, model: RgnnVis, video: int, view: int) -> Clip:
         size = (model.detector.config.height, model.detector.config.width)
