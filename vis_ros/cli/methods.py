@@ -26,12 +26,15 @@ def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
     from vis_ros.detectors import DETECTORS
     from vis_ros.methods import METHODS
+    from vis_ros.pipeline.weights import shipped_for
 
     methods = Table(
         'method', 'what', 'inputs', 'weights', 'lag', 'licence', 'source', show_lines=True
     )
     for name, method in sorted(METHODS.items()):
-        weights = 'needed' if method.needs_weights(method.Config()) else 'none by default'
+        weights = 'none by default'
+        if method.needs_weights(method.Config()):
+            weights = shipped_for(name) or 'needed'
         methods.add_row(
             name,
             method.summary,

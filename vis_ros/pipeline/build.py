@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from vis_ros.methods import METHODS, Method
-from vis_ros.pipeline.weights import load_weights
+from vis_ros.pipeline.weights import load_weights, shipped_for
 from vis_ros.structures.options import build_config
 
 
@@ -22,7 +22,7 @@ def build_method(
     Args:
         name: Registered name, such as `deepsort`; `vis_ros methods` lists them.
         weights: Path or name of its weights, see `vis_ros.pipeline.weights`; None or empty for
-            methods without any.
+            methods without any, and for those that ship with weights.
         device: `cpu`, `cuda` or `cuda:N`.
         config: Options of the method: nested (`memory={'capacity': 32}`) or flat
             (`**{'memory.capacity': 32}`).
@@ -34,8 +34,9 @@ def build_method(
     method_class = find_method(name)
     options: Any = build_config(method_class.Config, config)
     check_device(device)
-    loaded = load_weights(weights or '')
-    if loaded is None and method_class.needs_weights(options):
+    needs_weights = method_class.needs_weights(options)
+    loaded = load_weights(weights or (shipped_for(name) if needs_weights else ''))
+    if loaded is None and needs_weights:
         raise ValueError(
             f'weights: {name!r} with this configuration needs trained weights. Give the path of a '
             'file, a name of models/weights.yaml, or torchvision:ENUM.NAME (see docs/weights.md).'

@@ -60,6 +60,14 @@ def manifest() -> dict[str, dict[str, Any]]:
     return dict((yaml.safe_load(text) or {}).get('weights') or {})
 
 
+def shipped_for(method: str) -> str:
+    """Return the name of the weights that a method takes where none are named, or nothing."""
+    for name, entry in manifest().items():
+        if entry.get('default') is True and entry.get('method') == method:
+            return name
+    return ''
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()

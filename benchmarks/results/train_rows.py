@@ -1,0 +1,106 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Trains and scores the learned rows of docs/results.md; a row that is stored is not run again.
+
+    python benchmarks/results/train_rows.py --work WORK [--only ROW ...] [--shard 0/2]
+
+WORK holds data/{easy,crowded,long} (`vis_ros synth`), and gets runs/ and cache/. A run that was
+killed goes on from its checkpoint. Two processes with --shard 0/2 and 1/2 use two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from common import FPS, ROOT, HeldOut, figures, read_rows, store, stored
+
+from vis_ros.pipeline.build import build_method
+from vis_ros.pipeline.weights import sha256_of
+from vis_ros.training.followed import follow_videos
+
+
+def main() -> int:
+    """Run the rows that are missing."""
+    args = arguments()
+    rows = read_rows()
+    jobs = [
+        (name, row, seed)
+        for part in ('main', 'ablation', 'extension')
+        for name, row in rows[part].items()
+        for seed in range(row.get('seeds', 2))
+        if not args.only or name in args.only
+    ]
+    jobs.sort(key=lambda job: job[2])  # one seed of every row before the next
+    shard, shards = map(int, args.shard.split('/'))
+    torch.set_num_threads(1)
+    for name, row, seed in jobs[shard::shards]:
+        key = f'{name}-{seed}'
+        if stored(key) is None:
+            print(f'== {key}', flush=True)
+            run(args, rows, key, row, seed)
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--work', type=Path, required=True)
+    parser.add_argument('--detector', type=Path, help='weights (models/synth_small.safetensors)')
+    parser.add_argument('--only', nargs='*', default=[], metavar='ROW')
+    parser.add_argument('--shard', default='0/1', metavar='I/N')
+    args = parser.parse_args()
+    args.detector = (args.detector or ROOT / 'models' / 'synth_small.safetensors').resolve()
+    return args
+
+
+def run(args: argparse.Namespace, rows: dict[str, Any], key: str, row: Any, seed: int) -> None:
+    """Train and score one row with one seed."""
+    out = args.work.resolve() / 'runs' / key
+    values = {**row['set'], 'schedule.seed': seed, 'detector': str(args.detector)}
+    command = [sys.executable, '-m', 'vis_ros.cli', 'train', 'tracker', '--device', 'cpu']
+    command += ['--config', str(ROOT / rows['recipe']), '--out', str(out)]
+    command += [
+        f'--set={name}={str(v).lower() if isinstance(v, bool) else v}'
+        for name, v in values.items()
+    ]
+    done = subprocess.run(command, cwd=args.work, stderr=subprocess.PIPE, text=True)
+    document: dict[str, Any] = {
+        'row': key.rpartition('-')[0],
+        'seed': seed,
+        'set': row['set'],
+        'detector_sha256': sha256_of(args.detector),
+    }
+    if done.returncode and 'the loss is no number' in done.stderr:
+        store(key, {**document, 'diverged': done.stderr.strip().splitlines()[-1]})
+        return
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    weights = out / 'model.safetensors'
+    method: Any = build_method(values.get('method', 'rgnnvis'), weights=str(weights))
+    document['training'] = training_log(out)
+    for name in rows['benchmarks']:
+        part = HeldOut(args.work / 'data' / name / 'heldout', args.detector, args.work / 'cache')
+        part.fill(args.detector)
+        document[name] = figures(part.annotations, follow_videos(method, part.videos(), fps=FPS))
+        print(key, name, document[name], flush=True)
+    store(key, document)
+
+
+def training_log(out: Path) -> dict[str, Any]:
+    """Return how the training went: validations, and the last row of the losses."""
+    with (out / 'validation.csv').open(newline='') as file:
+        validations = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    with (out / 'train.csv').open(newline='') as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    seconds = sum(row['seconds_per_step'] for row in rows) / len(rows)
+    return {'validations': validations, 'last': rows[-1], 'seconds_per_step': round(seconds, 3)}
+
+
+if __name__ == '__main__':
+    sys.exit(main())
