@@ -60,7 +60,7 @@ def test_a_detection_between_two_objects_stands_for_the_nearer() -> None:
 
 
 def test_the_second_best_object_is_no_consolation() -> None:
-    """The worse detection's best object is taken, and another one overlaps it by more than half."""
+    """The worse detection's best object is taken; another one overlaps it by more than half."""
     other = shifted(A, 3)
     assert identities([A, shifted(A, 0.5)], [A, other]) == [1, 0]
 
