@@ -93,7 +93,8 @@ def step(
     x = prepare(image, network.image.config, 'cpu')
     record: Record = {'input': x[0], 'S_before': given}
     taps = network.image.look(x)
-    seen = network.interpret(taps, memory)
+    coarse, encoded = network.associate(taps, memory)
+    seen = Perception(*network.interpret(coarse), encoded)
     record |= zip(('c3', 'c4', 'c5'), (tap[0] for tap in taps), strict=True)
     record |= maps(seen)
     where = places(*placement.padded, x.device)

@@ -74,7 +74,8 @@ def from_stock(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the state dict of a `CondInst` of the stock configuration.
 
     Constants and what only their training needs are dropped. Their pictures are BGR: the first
-    convolution is turned round. Their frozen batch norms have no counters: they get some.
+    convolution is turned round. Their frozen batch norms have no counters: they get some. Their
+    scales are vectors of one element.
     """
     kept = {
         name: value
@@ -84,4 +85,7 @@ def from_stock(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = renamed(kept, STOCK_RULES)
     if (first := found.get('backbone.conv1.weight')) is not None and first.ndim == 4:
         found['backbone.conv1.weight'] = first.flip(1)
+    for name in [name for name in found if name.startswith('head.scales.')]:
+        if found[name].shape == (1,):
+            found[name] = found[name][0]
     return with_counters(found)

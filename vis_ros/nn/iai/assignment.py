@@ -42,6 +42,19 @@ def match(shares: np.ndarray, in_use: np.ndarray) -> np.ndarray:
     return np.where(known, column, NEWCOMER)
 
 
+def match_by_rank(count: int, in_use: np.ndarray) -> np.ndarray:
+    """Return the identities of `count` detections where nothing tells them: by their rank.
+
+    Args:
+        count: Detections, best first; those beyond the identities are new.
+        in_use: As for `match`.
+    """
+    found = np.full(count, NEWCOMER)
+    known = np.flatnonzero(in_use[:count])
+    found[known] = known
+    return found
+
+
 class Numbered(NamedTuple):
     """Identities by counting.
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vis_ros.nn.condinst import CondInst, CondInstOutput, video_config
+from vis_ros.nn.condinst.head import Dense
 from vis_ros.nn.iai.block import AssociationBlock, Encoded
 from vis_ros.nn.iai.config import IaiOptions, IaiSizes
 from vis_ros.nn.iai.identification import IdBank, IdHead
@@ -103,26 +104,48 @@ class Iai(nn.Module):
             is_matrix = options.id_embedding == 'matrix'
             self.bank = IdBank(options.ids, channels, is_matrix=is_matrix)
 
-    def perceive(self, image: Tensor, memory: IaiMemory | None) -> Perception:
+    def perceive(
+        self, image: Tensor, memory: IaiMemory | None, precision: torch.dtype = torch.float32
+    ) -> Perception:
         """Return what the network makes of a frame of each stream.
 
         Args:
             image: float32 tensor (B, 3, H, W), see `condinst.prepare`.
             memory: What was before; None for first frames.
+            precision: Of all but the association block; what comes out is float32.
         """
-        return self.interpret(self.image.look(image), memory)
+        kind, is_mixed = image.device.type, precision != torch.float32
+        with torch.autocast(kind, precision, enabled=is_mixed):
+            taps = self.image.look(image)
+        taps, encoded = self.associate(Taps(*(tap.float() for tap in taps)), memory)
+        with torch.autocast(kind, precision, enabled=is_mixed):
+            output, logits = self.interpret(taps)
+        if is_mixed:
+            dense = Dense(*(part.float() for part in output.dense))
+            output = output._replace(dense=dense, features=output.features.float())
+            logits = None if logits is None else logits.float()
+        return Perception(output, logits, encoded)
 
-    def interpret(self, taps: Taps, memory: IaiMemory | None) -> Perception:
-        """Return the same for taps of the backbone, which do not depend on the memory."""
-        encoded = None
-        if self.options.association:
-            if memory is not None:
-                memory = resized(memory, (taps.stride32.shape[2], taps.stride32.shape[3]))
-            coarse, encoded = self.association(taps.stride32, memory, self._nobody(taps.stride32))
-            taps = taps._replace(stride32=coarse)
+    def associate(self, taps: Taps, memory: IaiMemory | None) -> tuple[Taps, Encoded | None]:
+        """Return taps with what the memory says, and what is to be remembered.
+
+        Args:
+            taps: Of the backbone; they do not depend on the memory.
+            memory: What was before, or None.
+        """
+        if not self.options.association:
+            return taps, None
+        coarse = taps.stride32
+        if memory is not None:
+            memory = resized(memory, (coarse.shape[2], coarse.shape[3]))
+        coarse, encoded = self.association(coarse, memory, self._nobody(coarse))
+        return taps._replace(stride32=coarse), encoded
+
+    def interpret(self, taps: Taps) -> tuple[CondInstOutput, Tensor | None]:
+        """Return what the image model says to taps, and logits of identities."""
         output = self.image.interpret(taps)
         logits = self.identities(output.levels) if self.options.identification else None
-        return Perception(output, logits, encoded)
+        return output, logits
 
     def remember(
         self,
@@ -156,19 +179,18 @@ class Iai(nn.Module):
         Its pixels become background. Values are linear in the embedded labels, so what is taken
         away is exact; all else stays as it is.
         """
+        short = (memory.short_labels == identity).flatten(1).any(1)
+        long = memory.shown[..., identity] & memory.is_filled
         changes: dict[str, Tensor] = {}
-        for name in ('short', 'long'):
-            labels: Tensor = getattr(memory, f'{name}_labels')
-            value: Tensor = getattr(memory, f'{name}_value').clone()
-            flat, rows = labels.flatten(0, -3).clone(), value.flatten(0, -3)
-            shows = torch.nonzero((flat == identity).flatten(1).any(1))[:, 0]
-            if len(shows):
-                before = flat[shows]
-                after = torch.where(before == identity, self.options.ids, before)
-                gone = self._embed(before, rows) - self._embed(after, rows)
-                rows[shows] -= gone @ self.association.block.to_value.weight.T
-                flat[shows] = after.to(flat.dtype)
-            changes |= {f'{name}_labels': flat.reshape(labels.shape), f'{name}_value': value}
+        for name, where in (('short', short), ('long', long)):
+            labels, value = getattr(memory, f'{name}_labels'), getattr(memory, f'{name}_value')
+            if bool(where.any()):
+                before = labels[where]  # (R, H, W)
+                after = torch.where(before == identity, self.options.ids, before).to(before.dtype)
+                gone = self._embed(before, value) - self._embed(after, value)
+                rest = value[where] - gone @ self.association.block.to_value.weight.T
+                changes[f'{name}_labels'] = labels.index_put((where,), after)
+                changes[f'{name}_value'] = value.index_put((where,), rest)
         shown = memory.shown.clone()
         shown[..., identity] = False
         return memory._replace(**changes, shown=shown)
@@ -185,10 +207,9 @@ class Iai(nn.Module):
             return self.bank.nobody
         return like.new_zeros(self.channels)
 
-    def shares(self, logits: Tensor) -> Tensor:
-        """Return the probabilities of identities, see `IdHead.shares`."""
-        found: Tensor = self.identities.shares(logits)
-        return found
+    def shares(self, logits: Tensor | None) -> Tensor | None:
+        """Return the probabilities of identities, see `IdHead.shares`; None without any."""
+        return None if logits is None else self.identities.shares(logits)
 
 
 def memory_of(tensors: Mapping[str, Tensor], *, channels: int, options: IaiOptions) -> IaiMemory:

@@ -1,0 +1,51 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From what the network makes of a frame to its detections and their pixels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from vis_ros.nn.condinst.head import places
+from vis_ros.nn.condinst.picture import Placement
+from vis_ros.nn.iai.config import IaiSelection
+from vis_ros.nn.iai.model import Iai, Perception
+from vis_ros.nn.iai.selection import Found, Owned, masks_of, owned_pixels, select
+
+
+class Detected(NamedTuple):
+    """N detections of one image.
+
+    Args:
+        found: Best first.
+        masks: float tensor (N, H, W), soft masks at the size of the input.
+        owned: Who owns which pixel of the input, and who is kept.
+    """
+
+    found: Found
+    masks: Tensor
+    owned: Owned
+
+
+def detect(
+    model: Iai, seen: Perception, placement: Placement, config: IaiSelection, *, is_first: bool
+) -> Detected:
+    """Return the detections of the first image of a batch.
+
+    Args:
+        model: What perceived it.
+        seen: What it perceived.
+        placement: Of the image in the input.
+        config: Thresholds.
+        is_first: The stream starts here.
+    """
+    where = places(*placement.padded, seen.output.features.device)
+    ranking = 'first' if is_first else 'later'
+    if model.options.ranking == 'average':
+        ranking = 'average'
+    ids = model.shares(seen.id_logits)
+    found = select(seen.output, ids, 0, where, placement, config, ranking)
+    masks = masks_of(seen.output, 0, where, found.place)
+    return Detected(found, masks, owned_pixels(masks, config.min_own_share))
