@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from footage import scene, vis_ros
+from paper_host import NOW_NS, PATIENCE_S, Paper
 
 from vis_ros.cli.common import run_beside
 from vis_ros.cli.follower import WINDOW
@@ -22,43 +23,6 @@ from vis_ros.structures import FrameResult, Rle, Track, TrackState
 from vis_ros.wire.bare_messages import bare_messages
 from vis_ros.wire.conversion import tracks_message
 from vis_ros.wire.encodings import frame_of
-
-NOW_NS = 1_763_600_000_000_000_000
-PATIENCE_S = 20.0
-
-
-class Paper:
-    """A host, and each of its publishers: keeps what is published."""
-
-    def __init__(self):
-        self.messages = bare_messages()
-        self.sent = {}
-        self.logs = []
-        self.is_stopped = threading.Event()
-
-    def create_publisher(self, type_name, topic, qos):
-        self.sent[topic] = []
-        return Sheet(self.sent[topic])
-
-    def now_ns(self):
-        return NOW_NS
-
-    def log(self, severity, text):
-        self.logs.append(text)
-
-    def stop(self):
-        self.is_stopped.set()
-
-    def spin(self):
-        assert self.is_stopped.wait(PATIENCE_S)
-
-
-class Sheet:
-    def __init__(self, sent):
-        self.publish = sent.append
-
-    def subscriber_count(self):
-        return 1
 
 
 def play(folder, *words):

@@ -8,13 +8,16 @@ import argparse
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import shtab
 import yaml
 
 from vis_ros.ros.host import Host
 from vis_ros.structures.options import flatten
+
+if TYPE_CHECKING:  # the command starts without what footage needs
+    from vis_ros.media.source import Source
 
 DEFAULT_METHOD = 'deepsort'
 TRACKS_TOPIC = '/vis_tracker/tracks'
@@ -38,13 +41,42 @@ def split_ros_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name footage."""
     source = parser.add_argument(
-        'source', metavar='SOURCE', help='video, folder of images, or bag (mcap or sqlite3)'
+        'source',
+        metavar='SOURCE',
+        help='video, folder of images, bag (mcap or sqlite3), or synth:BENCHMARK[,NAME=VALUE], '
+        'a synthetic camera such as synth:crowded; it ends with video=N (a held-out video) or '
+        'length=N; other names are those of vis_ros synth --config',
     )
     source.complete = shtab.FILE  # type: ignore[attr-defined]
     parser.add_argument('--topic', help='image topic of a bag with several')
     parser.add_argument(
         '--fps', type=float, help="frames per second of a folder (10), or instead of a video's own"
     )
+
+
+def open_footage(args: argparse.Namespace, *, must_end: bool = False) -> Source:
+    """Return the footage that the arguments of `add_source` name.
+
+    Args:
+        args: Command line.
+        must_end: Whether an endless camera is refused.
+
+    Raises:
+        ValueError: It cannot be opened, or it never ends; the text names it.
+    """
+    from vis_ros.media.sources import SourceError, open_source
+    from vis_ros.synth.source import SynthSource, is_synth
+
+    if not is_synth(args.source):
+        return open_source(args.source, topic=args.topic, fps=args.fps)
+    if args.topic is not None:
+        raise SourceError(
+            f'{args.source}: is no bag, and only a bag has a topic such as {args.topic}'
+        )
+    source = SynthSource(args.source, fps=args.fps)
+    if must_end and source.count is None:
+        raise SourceError(f'{args.source}: never ends; add ,video=0 or ,length=100')
+    return source
 
 
 def add_method(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import shtab
 from rich.console import Console
 from rich.progress import Progress
 
-from vis_ros.cli.common import CAMERA_TOPIC, add_source
+from vis_ros.cli.common import CAMERA_TOPIC, add_source, open_footage
 
 _STAMPED = '[0-9]' * 19 + '.png'
 
@@ -41,12 +41,10 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
-    from vis_ros.media.sources import open_source
-
     if Path(args.target).resolve() == Path(args.source).resolve():
         raise ValueError(f'{args.target}: is both SOURCE and TARGET')
     console = Console(stderr=True)
-    with open_source(args.source, topic=args.topic, fps=args.fps) as source:
+    with open_footage(args, must_end=True) as source:
         with open_target(args, source.fps) as target, Progress(console=console) as progress:
             bar = progress.add_task('converting', total=source.count)
             count = 0

@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`vis_ros play`: a recording becomes a camera."""
+"""`vis_ros play`: a recording, or a synthetic video, becomes a camera."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from vis_ros.cli.common import CAMERA_TOPIC, add_host, add_source, run_beside
+from vis_ros.cli.common import CAMERA_TOPIC, add_host, add_source, open_footage, run_beside
 from vis_ros.cli.follower import WINDOW, Follower
 
 _SUBSCRIBER_POLL_S = 0.05
@@ -25,7 +25,8 @@ def add_parser(commands: Any) -> None:
         'play',
         help='publish a recording as a camera topic',
         description='Publish the frames of a recording as sensor_msgs/Image (or CompressedImage), '
-        'at the rate at which they were recorded.',
+        'at the rate at which they were recorded. A synthetic camera also publishes its ground '
+        'truth on /ground_truth/tracks.',
     )
     add_source(parser)
     parser.add_argument('--output', default=CAMERA_TOPIC, help='topic to publish on (%(default)s)')
@@ -66,12 +67,11 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
-    from vis_ros.media.sources import open_source
     from vis_ros.ros.open_host import open_host
 
     if not 0 < args.rate <= 1000:
         raise ValueError(f'--rate: expected a value in (0, 1000], got {args.rate}')
-    with open_source(args.source, topic=args.topic, fps=args.fps) as source:
+    with open_footage(args) as source:
         host = open_host('vis_player', args.ros_arguments, args.host)
         try:
             player = Player(host, source, args)
@@ -93,7 +93,9 @@ class Player:
     """
 
     def __init__(self, host: Any, source: Any, args: argparse.Namespace) -> None:
+        from vis_ros.cli.truth_topics import TruthTopics
         from vis_ros.ros.host import Qos
+        from vis_ros.synth.source import SynthSource
         from vis_ros.wire.encodings import COMPRESSED_TYPE, IMAGE_TYPE
 
         self._host, self._source, self._args = host, source, args
@@ -104,6 +106,7 @@ class Player:
         topic = args.output + ('/compressed' if args.compressed else '')
         qos = Qos(reliable=not args.best_effort, depth=WINDOW if args.follow else 5)
         self._images = host.create_publisher(type_name, topic, qos)
+        self._truth = TruthTopics(host, source) if isinstance(source, SynthSource) else None
         self._clock = None
         if args.clock:
             self._clock = host.create_publisher('rosgraph_msgs/msg/Clock', '/clock', Qos(depth=10))
@@ -159,7 +162,8 @@ class Player:
         if self._clock is not None:
             clock = ns_to_stamp(messages, stamp_ns)
             self._clock.publish(messages.make('rosgraph_msgs/msg/Clock', clock=clock))
-        header = make_header(messages, stamp_ns, args.frame_id or frame.frame_id)
+        frame_id = args.frame_id or frame.frame_id
+        header = make_header(messages, stamp_ns, frame_id)
         if args.compressed:
             bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
             _, data = cv2.imencode('.jpg', bgr, (cv2.IMWRITE_JPEG_QUALITY, 90))
@@ -174,4 +178,6 @@ class Player:
         if self._follower is not None:
             self._follower.published(stamp_ns)
         self._images.publish(message)
+        if self._truth is not None:
+            self._truth.publish(stamp_ns, frame_id)
         self.count += 1

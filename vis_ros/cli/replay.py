@@ -17,7 +17,7 @@ import shtab
 from rich.console import Console
 from rich.progress import Progress
 
-from vis_ros.cli.common import TRACKS_TOPIC, add_method, add_source, method_config
+from vis_ros.cli.common import TRACKS_TOPIC, add_method, add_source, method_config, open_footage
 from vis_ros.structures import TrackState
 
 
@@ -49,7 +49,6 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
-    from vis_ros.media.sources import open_source
     from vis_ros.pipeline.build import build_method
     from vis_ros.pipeline.session import TrackingSession
 
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     )
     session = TrackingSession(method)
     console = Console(stderr=True)
-    with open_source(args.source, topic=args.topic, fps=args.fps) as source:
+    with open_footage(args, must_end=args.limit is None) as source:
         tally = Tally()
         with ReplayOutputs(args, method.classes, source.fps) as outputs:
             with Progress(console=console, transient=True) as progress:
