@@ -1,0 +1,299 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the time of a step of RGNNVIS or RGNNVIS++ goes, stage by stage, on the CPU and on a GPU.
+
+    python benchmarks/stages.py [--repetitions 20] [--networks small resnet50] [--json FILE]
+
+It runs the method's own `step`, whose stages note when they end; on a GPU as events in its stream,
+which are read after the step. Each repetition does one step of every network and precision in
+turn, so that a drift of the machine hits all alike, and one more without notes for the frame rate.
+
+The parameters are random, the tracks are not: `full_tracker.py` says how. On a CPU with one thread
+the stages are timed by the clock of that thread, so that other programs do not count.
+
+Times are of this machine; what counts is the ratio between the tracker (appearance to packing) and
+the detector. The bars: at most 15 % on a CPU; on a GPU 150 frames a second with ResNet-50.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from full_tracker import CLASSES, FullTracker
+
+from vis_ros.methods import rgnnvis
+
+STAGES = (
+    'input',
+    'backbone',
+    'pyramid, prototypes, head',
+    'selection, NMS',
+    'appearance',
+    'graph',
+    'choice, slots, update',
+    'masks',
+    'label image',
+    'packing',
+)
+DETECTOR = STAGES[:4]
+PRECISIONS = {'cpu': ('float32',), 'cuda': ('float32', 'bfloat16', 'float16')}
+MAX_SHARE = 0.15
+MIN_FPS = 150.0
+
+
+class Stopwatch:
+    """Notes moments; on a GPU each is an event in the stream, beside the time on the host."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        is_alone = device.type == 'cpu' and torch.get_num_threads() == 1
+        self._clock = time.thread_time if is_alone else time.perf_counter
+        self._names: list[str] = []
+        self._events: list[Any] = []
+        self._host_s: list[float] = []
+
+    def note(self, name: str) -> None:
+        """Note that a stage ends now; the first note of all is the start."""
+        if self._device.type == 'cuda':
+            event = torch.cuda.Event(enable_timing=True)
+            event.record()
+            self._events.append(event)
+        self._names.append(name)
+        self._host_s.append(self._clock())
+
+    def spans_ms(self) -> dict[str, float]:
+        """Return the duration of each stage on the device; waits for it."""
+        if self._device.type != 'cuda':
+            return self.host_spans_ms()
+        torch.cuda.synchronize(self._device)
+        pairs = zip(self._events[:-1], self._events[1:], strict=True)
+        return dict(zip(self._names[1:], (a.elapsed_time(b) for a, b in pairs), strict=True))
+
+    def host_spans_ms(self) -> dict[str, float]:
+        """Return how long the host took for each stage, on a GPU mostly to queue it."""
+        return dict(zip(self._names[1:], (np.diff(self._host_s) * 1e3).tolist(), strict=True))
+
+
+@contextmanager
+def noted(case: FullTracker, watch: Stopwatch) -> Iterator[None]:
+    """Let the stages of the case's steps note when they end, but for the last one."""
+    model, tracker = case.model, case.model.tracker
+    places = (
+        (rgnnvis, 'prepare', 'input'),
+        (model.detector.backbone, 'forward', 'backbone'),
+        (model.detector.head, 'forward', 'pyramid, prototypes, head'),
+        (model, 'detect', 'selection, NMS'),
+        (tracker, 'look', 'appearance'),
+        (tracker, 'associate', 'graph'),
+        (tracker, 'update', 'choice, slots, update'),
+        (tracker, 'segment', 'masks'),
+        (rgnnvis, 'label_image', 'label image'),
+    )
+    with ExitStack() as stack:
+        for owner, name, stage in places:
+            then = _noting(getattr(owner, name), watch, stage)
+            stack.enter_context(patch.object(owner, name, then))
+        yield
+
+
+def _noting(work: Callable[..., Any], watch: Stopwatch, stage: str) -> Callable[..., Any]:
+    def call(*args: Any, **named: Any) -> Any:
+        result = work(*args, **named)
+        watch.note(stage)
+        return result
+
+    return call
+
+
+def spans_of_step(case: FullTracker) -> tuple[dict[str, float], dict[str, float]]:
+    """Do a step; return the time of each stage on the device, and on the host [ms].
+
+    Raises:
+        RuntimeError: The step did not go through all stages once, in their order.
+    """
+    watch = Stopwatch(case.device)
+    with noted(case, watch):
+        watch.note('')
+        case.step()
+        watch.note(STAGES[-1])
+    spans = watch.spans_ms()
+    if tuple(spans) != STAGES:
+        raise RuntimeError(f'stages: expected {STAGES}, got {tuple(spans)}')
+    return spans, watch.host_spans_ms()
+
+
+def plain_step_ms(case: FullTracker) -> float:
+    """Do a step without notes; its result is on the host when it returns."""
+    start_s = time.perf_counter()
+    case.step()
+    return (time.perf_counter() - start_s) * 1e3
+
+
+def measure(cases: Sequence[FullTracker], repetitions: int, warm_up: int) -> list[dict[str, Any]]:
+    """Return the figures of each case."""
+    spans: list[list[Any]] = [[] for _ in cases]
+    steps: list[list[float]] = [[] for _ in cases]
+    for repetition in range(warm_up + repetitions):
+        for index, case in enumerate(cases):
+            found, plain = spans_of_step(case), plain_step_ms(case)
+            if repetition >= warm_up:
+                spans[index].append(found)
+                steps[index].append(plain)
+    return [
+        figures(case, [pair[0] for pair in own], [pair[1] for pair in own], step)
+        for case, own, step in zip(cases, spans, steps, strict=True)
+    ]
+
+
+def figures(
+    case: FullTracker,
+    spans: Sequence[Mapping[str, float]],
+    host: Sequence[Mapping[str, float]],
+    steps: Sequence[float],
+) -> dict[str, Any]:
+    """Return medians over steps, and what they say about the bars."""
+    detector = np.array([sum(one[stage] for stage in DETECTOR) for one in spans])
+    whole = np.array([sum(one.values()) for one in spans])
+    share, step = float(np.median((whole - detector) / detector)), float(np.median(steps))
+    result = {
+        'network': case.network,
+        'device': case.device.type,
+        'precision': case.precision,
+        'stages_ms': {s: round(float(np.median([one[s] for one in spans])), 3) for s in STAGES},
+        'detector_ms': round(float(np.median(detector)), 3),
+        'tracker_ms': round(float(np.median(whole - detector)), 3),
+        'tracker_share': round(share, 4),
+        'step_ms': round(step, 3),
+        'step_p95_ms': round(float(np.percentile(steps, 95)), 3),
+        'fps': round(1e3 / step, 1),
+    }
+    if case.device.type == 'cuda':
+        queued = [sum(one[stage] for stage in STAGES[:-1]) for one in host]
+        result['host_before_packing_ms'] = round(float(np.median(queued)), 3)
+    return result
+
+
+def verdicts(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
+    """Return each bar in words, and whether it is kept."""
+    bars = []
+    for one in found:
+        name = f'{one["network"]} {one["precision"]} on {one["device"]}'
+        if one['device'] == 'cpu':
+            share = one['tracker_share']
+            text = f'{name}: tracker / detector {share:.1%}, at most {MAX_SHARE:.0%}'
+            bars.append((text, share <= MAX_SHARE))
+        elif one['network'] == 'resnet50':
+            text = f'{name}: {one["fps"]:.0f} frames a second, at least {MIN_FPS:.0f}'
+            bars.append((text, one['fps'] >= MIN_FPS))
+    return bars
+
+
+def show(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table with a column for each case."""
+    heads = [f'{one["network"]} {one["device"]} {one["precision"]}' for one in found]
+    width = max(map(len, heads)) + 2
+    print(f'{"":28}' + ''.join(f'{head:>{width}}' for head in heads))
+    for stage in STAGES:
+        print(f'{stage:28}' + ''.join(f'{one["stages_ms"][stage]:{width}.3f}' for one in found))
+    rows = {'detector': 'detector_ms', 'tracker': 'tracker_ms', 'step, without notes': 'step_ms'}
+    for title, key in rows.items():
+        print(f'{title:28}' + ''.join(f'{one[key]:{width}.3f}' for one in found))
+    shares = ''.join(f'{one["tracker_share"]:{width}.1%}' for one in found)
+    print(f'{"tracker / detector":28}{shares}')
+    print(f'{"frames a second":28}' + ''.join(f'{one["fps"]:{width}.1f}' for one in found))
+    for one in found:
+        if 'host_before_packing_ms' in one:
+            print(
+                f'{one["network"]} {one["precision"]}: the host needs '
+                f'{one["host_before_packing_ms"]:.3f} ms to queue all but the packing'
+            )
+
+
+def machine() -> dict[str, Any]:
+    """Return what the times depend on."""
+    info = Path('/proc/cpuinfo')
+    names = [
+        line.partition(':')[2].strip()
+        for line in (info.read_text().splitlines() if info.exists() else ())
+        if line.startswith('model name')
+    ]
+    found: dict[str, Any] = {
+        'cpu': names[0] if names else platform.processor() or platform.machine(),
+        'threads': torch.get_num_threads(),
+        'torch': torch.__version__,
+        'python': platform.python_version(),
+    }
+    if torch.cuda.is_available():
+        found |= {
+            'gpu': torch.cuda.get_device_name(),
+            'cuda': torch.version.cuda,
+            'cudnn': torch.backends.cudnn.version(),
+            'tf32_convolutions': torch.backends.cudnn.allow_tf32,
+        }
+    return found
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument(
+        '--networks', nargs='+', default=['small', 'resnet50'], choices=tuple(CLASSES)
+    )
+    parser.add_argument('--method', default='rgnnvis_pp', choices=('rgnnvis', 'rgnnvis_pp'))
+    parser.add_argument('--devices', nargs='+', choices=tuple(PRECISIONS))
+    parser.add_argument('--tracks', type=int, default=24)
+    parser.add_argument('--detections', type=int, default=16)
+    parser.add_argument('--repetitions', type=int, default=20)
+    parser.add_argument('--warm-up', type=int, default=3)
+    parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
+    parser.add_argument('--json', type=Path)
+    args = parser.parse_args(given)
+    for name in ('tracks', 'detections', 'repetitions', 'threads'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name}: expected 1 or more, got {getattr(args, name)}')
+    return args
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Run the benchmark; 0 when the bars are kept."""
+    args = arguments(given)
+    torch.set_num_threads(args.threads)
+    devices = args.devices or ['cpu', *(['cuda'] if torch.cuda.is_available() else [])]
+    counts = {'tracks': args.tracks, 'detections': args.detections}
+    cases = [
+        FullTracker(args.method, network, device, precision, **counts)
+        for device in devices
+        for network in args.networks
+        for precision in PRECISIONS[device]
+    ]
+    found = measure(cases, args.repetitions, args.warm_up)
+    about = machine()
+    print(
+        f'{args.method}, {args.tracks} tracks, {args.detections} detections; medians of '
+        f'{args.repetitions} steps [ms]'
+    )
+    print(', '.join(f'{name} {value}' for name, value in about.items()))
+    show(found)
+    bars = verdicts(found)
+    for text, is_kept in bars:
+        print(f'{"pass" if is_kept else "FAIL"}  {text}')
+    if args.json:
+        chosen = {'method': args.method, **counts, 'repetitions': args.repetitions}
+        document = {'machine': about, **chosen, 'cases': found}
+        args.json.write_text(json.dumps(document, indent=2) + '\n')
+    return 0 if all(is_kept for _, is_kept in bars) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

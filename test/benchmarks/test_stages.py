@@ -1,0 +1,130 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark of stages: what it runs and what it adds up, never how long that takes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
+
+import stages
+from full_tracker import FullTracker, ellipses
+
+from vis_ros.methods import rgnnvis
+from vis_ros.nn.yolact import rgnnvis_config
+
+
+def figures(device: str, network: str, share: float, fps: float) -> dict:
+    return {
+        'device': device,
+        'network': network,
+        'precision': 'float32',
+        'tracker_share': share,
+        'fps': fps,
+    }
+
+
+@pytest.mark.parametrize(('tracks', 'detections'), [(24, 16), (3, 5), (7, 3)])
+def test_the_memory_is_full_and_stays_so(tracks, detections):
+    case = FullTracker('rgnnvis', 'small', 'cpu', tracks=tracks, detections=detections)
+    before = case.method.memory_use(case.state)
+    for _ in range(3):
+        result = case.step()
+        assert len(result.tracks) == tracks
+        assert sum(track.is_observed for track in result.tracks) == min(tracks, detections)
+    assert case.method.memory_use(case.state) == before
+
+
+def test_each_detection_owns_pixels():
+    found = ellipses(rgnnvis_config('small', 9), 16, torch.device('cpu'))
+    assert found.is_real.all() and found.scores.diff().max() < 0
+    owner = found.mask_logits[0].argmax(dim=0)[(found.mask_logits[0] > 0).any(dim=0)]
+    assert sorted(set(owner.tolist())) == list(range(16))
+
+
+def test_every_stage_comes_once_and_nothing_stays_patched():
+    case = FullTracker('rgnnvis_pp', 'small', 'cpu', tracks=4, detections=2)
+    before = rgnnvis.label_image, rgnnvis.prepare
+    spans, host = stages.spans_of_step(case)
+    assert tuple(spans) == tuple(host) == stages.STAGES
+    assert all(span >= 0 for span in spans.values())
+    assert before == (rgnnvis.label_image, rgnnvis.prepare)
+    assert 'look' not in vars(case.model.tracker)
+
+
+def test_a_step_that_leaves_a_stage_out_is_an_error(monkeypatch):
+    case = FullTracker('rgnnvis', 'small', 'cpu', tracks=2, detections=2)
+    monkeypatch.setattr(case, 'step', lambda: None)
+    with pytest.raises(RuntimeError, match='stages: expected'):
+        stages.spans_of_step(case)
+
+
+def test_on_a_gpu_events_count_and_are_read_after_one_wait(monkeypatch):
+    calls = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            self.place = len(calls)
+            calls.append('record')
+
+        def elapsed_time(self, other):
+            assert 'wait' in calls
+            return 10.0 * (other.place - self.place)
+
+    monkeypatch.setattr(torch.cuda, 'Event', Event)
+    monkeypatch.setattr(torch.cuda, 'synchronize', lambda device: calls.append('wait'))
+    watch = stages.Stopwatch(torch.device('cuda'))
+    for name in ('', 'a', 'b'):
+        watch.note(name)
+    assert watch.spans_ms() == {'a': 10.0, 'b': 10.0}
+    assert calls == ['record'] * 3 + ['wait']
+    assert list(watch.host_spans_ms()) == ['a', 'b']
+
+
+def test_the_share_is_all_but_the_detector_over_the_detector():
+    case = FullTracker('rgnnvis', 'small', 'cpu', tracks=1, detections=1)
+    spans = [{name: 1.0 + 9.0 * (name in stages.DETECTOR) for name in stages.STAGES}] * 3
+    found = stages.figures(case, spans, spans, [20.0, 25.0, 1000.0])
+    assert found['detector_ms'] == 40.0 and found['tracker_ms'] == 6.0
+    assert found['tracker_share'] == 0.15
+    assert found['step_ms'] == 25.0 and found['fps'] == 40.0
+
+
+def test_bars():
+    found = [
+        figures('cpu', 'small', 0.2, 30),
+        figures('cpu', 'resnet50', 0.15, 1),
+        figures('cuda', 'resnet50', 0.9, 149),
+        figures('cuda', 'small', 0.9, 1),
+    ]
+    assert [is_kept for _, is_kept in stages.verdicts(found)] == [False, True, False]
+    assert stages.verdicts([]) == []
+
+
+def test_the_command(tmp_path, capsys):
+    words = ['--networks', 'small', '--devices', 'cpu', '--repetitions', '2', '--warm-up', '0']
+    counts = ['--tracks', '3', '--detections', '2', '--json', str(tmp_path / 'found.json')]
+    code = stages.main([*words, *counts])
+    document = json.loads((tmp_path / 'found.json').read_text())
+    (case,) = document['cases']
+    assert code == (case['tracker_share'] > stages.MAX_SHARE)
+    assert set(case['stages_ms']) == set(stages.STAGES)
+    assert document['machine']['cpu'] and document['tracks'] == 3
+    assert 'tracker / detector' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('words', [['--tracks', '0'], ['--networks', 'huge'], ['--threads', '0']])
+def test_bad_arguments(words, capsys):
+    with pytest.raises(SystemExit) as error:
+        stages.main(words)
+    assert error.value.code == 2
+    assert words[0] in capsys.readouterr().err
