@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Official weights of YOLACT and RGNNVIS, as files of ours."""
+"""Official weights of YOLACT, RGNNVIS, CondInst and IAI, as files of ours."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from vis_ros.nn.weights import LoadedWeights, load_strictly
 from vis_ros.nn.yolact import Yolact, rgnnvis_config, stock_config
 from vis_ros.nn.yolact.official import from_stock, with_counters
 from vis_ros.pipeline.checkpoints import read_checkpoint
+from vis_ros.pipeline.official_condinst import is_condinst, is_iai, read_condinst, read_iai
 from vis_ros.pipeline.weights import sha256_of
 
 _ANCHORS = 3  # of each cell
@@ -42,19 +43,25 @@ class OfficialWeights:
 
 
 def read_official(path: Path, classes: Sequence[str] = ()) -> OfficialWeights:
-    """Read a file of dbolya/yolact or of joakimjohnander/RGNNVIS.
+    """Read a file of one of the official codes.
 
     Args:
-        path: YOLACT's `.pth`; RGNNVIS's detector; or a whole checkpoint of its trainer.
+        path: YOLACT's `.pth` (dbolya/yolact); RGNNVIS's detector, or a whole checkpoint of its
+            trainer (joakimjohnander/RGNNVIS); CondInst's (aim-uofa/AdelaiDet); IAI's, or the
+            image model that its training starts from (zfonemore/IAI).
         classes: Names of the classes without background, to be kept in our file.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is neither, or not whole; the text lists missing and unexpected names.
+        ValueError: It is none of them, or not whole; the text lists missing and unexpected names.
     """
     tensors = read_checkpoint(path)
     if any(name.startswith('detector.') for name in tensors):
         official = _rgnnvis(tensors, str(path))
+    elif is_iai(tensors):
+        official = OfficialWeights(*read_iai(tensors, str(path)))
+    elif is_condinst(tensors):
+        official = OfficialWeights(*read_condinst(tensors, str(path)))
     else:
         official = _stock(tensors, str(path))
     if classes:
