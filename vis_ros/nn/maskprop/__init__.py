@@ -1,0 +1,3 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""MaskProp: Mask R-CNN with a branch that propagates instance masks through a clip."""

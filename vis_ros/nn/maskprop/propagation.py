@@ -1,0 +1,138 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The mask propagation branch.
+
+Source: MaskProp, sections 4.2 and 4.4, and for what they refer to: Bertasius et al., "Learning
+Temporal Pose Estimation from Sparsely-Labeled Videos", 2019 (three dilations side by side, offsets
+of each predicted by a convolution of that dilation from the features of one residual block).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vis_ros.nn.maskprop.config import DILATIONS, PropagationOptions
+
+_TAPS = 9  # of a 3x3 kernel
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a way round them.
+
+    Args:
+        inputs: Channels of the input.
+        channels: Channels of the output.
+    """
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.around = nn.Identity() if inputs == channels else nn.Conv2d(inputs, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features (B, channels, h, w) of x (B, inputs, h, w)."""
+        return torch.relu(self.second(torch.relu(self.first(x))) + self.around(x))
+
+
+class Propagation(nn.Module):
+    """Carries instances from frame t to another frame of the clip.
+
+    Args:
+        channels: Channels C of the pyramid.
+        motion: Channels of the residual block.
+        options: What the paper leaves open.
+    """
+
+    def __init__(self, channels: int, motion: int, options: PropagationOptions) -> None:
+        super().__init__()
+        from torchvision.ops import DeformConv2d
+
+        self.options = options
+        self.motion = ResidualBlock(channels, motion)
+        offsets = [nn.Conv2d(motion, 2 * _TAPS, 3, padding=d, dilation=d) for d in DILATIONS]
+        self.offsets = nn.ModuleList(offsets)
+        self.warps = nn.ModuleList(
+            DeformConv2d(channels, channels, 3, padding=d, dilation=d, bias=False)
+            for d in DILATIONS
+        )
+        self.score = nn.Conv2d(channels, 1, 1)
+        self.attention = nn.Conv2d(channels, 1, 3, padding=1)
+        for layer in offsets:  # the training starts from standstill
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, source: Tensor, others: Tensor, regions: Tensor) -> Tensor:
+        """Return the masks of N instances of one frame in T frames, float (N, T, h, w) in [0, 1].
+
+        Args:
+            source: float tensor (C, h, w), features of the frame with the instances.
+            others: float tensor (T, C, h, w), features of the frames to carry them to.
+            regions: float tensor (N, h, w), masks of the instances.
+        """
+        if not len(regions):
+            return others.new_zeros((0, len(others), *others.shape[-2:]))
+        instances = instance_features(source, regions)
+        offsets = self.motion_offsets(source[None], others)
+        masks = [
+            self.segment(self.warp(instances, [each[k : k + 1] for each in offsets]), other)
+            for k, other in enumerate(others)
+        ]
+        return torch.stack(masks, dim=1)
+
+    def motion_offsets(self, source: Tensor, others: Tensor) -> list[Tensor]:
+        """Return the offsets of each dilation, float (T, 18, h, w), (y, x) in cells.
+
+        Args:
+            source: float tensor (1 or T, C, h, w).
+            others: float tensor (T, C, h, w).
+        """
+        moved = self.motion(source - others)
+        return [layer(moved) for layer in self.offsets]
+
+    def warp(self, instances: Tensor, offsets: list[Tensor]) -> Tensor:
+        """Return propagated features g (N, C, h, w) of instance features (N, C, h, w).
+
+        Args:
+            instances: Features of each instance in its frame.
+            offsets: For each dilation, float (1, 18, h, w); all instances move by the same.
+        """
+        size = len(instances)
+        parts = [
+            warp(instances, each.expand(size, -1, -1, -1))
+            for warp, each in zip(self.warps, offsets, strict=True)
+        ]
+        total = torch.stack(parts).sum(dim=0)
+        return total / len(parts) if self.options.merge == 'mean' else total
+
+    def segment(self, propagated: Tensor, other: Tensor) -> Tensor:
+        """Return the masks of N instances in a frame, float (N, h, w) in [0, 1].
+
+        Args:
+            propagated: float tensor (N, C, h, w).
+            other: float tensor (C, h, w), features of the frame.
+        """
+        fused = propagated + other
+        if self.options.fuse == 'relu':
+            fused = torch.relu(fused)
+        logits = self.score(fused)[:, 0]  # (N, h, w)
+        attention = torch.sigmoid(self.attention(other[None])[0])  # (1, h, w)
+        if self.options.background:
+            logits = torch.cat((logits, torch.zeros_like(logits[:1])))
+        shares = logits.softmax(dim=0)
+        return shares[: len(propagated)] * attention
+
+
+def instance_features(features: Tensor, regions: Tensor) -> Tensor:
+    """Return instance-specific features (N, C, h, w) of (C, h, w) and masks (N, h, w)."""
+    return features[None] * regions[:, None]
+
+
+def box_regions(boxes: Tensor, size: tuple[int, int], stride: int) -> Tensor:
+    """Return boxes (N, 4) in pixels of the input as masks (N, h, w): 1 in cells inside."""
+    x = (torch.arange(size[1], device=boxes.device) + 0.5) * stride
+    y = (torch.arange(size[0], device=boxes.device) + 0.5) * stride
+    inside_x = (boxes[:, 0:1] <= x) & (x <= boxes[:, 2:3])
+    inside_y = (boxes[:, 1:2] <= y) & (y <= boxes[:, 3:4])
+    return (inside_y[:, :, None] & inside_x[:, None, :]).to(boxes.dtype)
