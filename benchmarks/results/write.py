@@ -1,0 +1,285 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/results.md from the logs in docs/results, and from nothing else.
+
+    python benchmarks/results/write.py [--check]
+
+--check writes nothing and fails where the page is another one than the logs make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from common import ROOT, STORED, read_rows
+from runs import Row, amount, mean_of, percent, read_runs, rows_of, spread
+
+PAGE = ROOT / 'docs' / 'results.md'
+BARS = {'crowded_ap_ratio': 1.0, 'crowded_switches_ratio': 1.0, 'correlation': 0.78}
+FULL, PLUS = 'rgnnvis', 'rgnnvis_pp'
+_FIGURES = ('AP', 'AP50', 'AP75', 'IDF1', 'HOTA')
+_COUNTS = ('switches', 'misses', 'false_positives')
+_LEVELS = {'APso': 'slight', 'APmo': 'moderate', 'APho': 'heavy'}
+_NONE = '-'
+
+_INTRODUCTION = """\
+# Results
+
+Written by `python benchmarks/results/write.py` from the logs in `docs/results`; a test compares
+the two.
+
+All videos are synthetic (`vis_ros synth`, docs/synth.md): the figures compare methods with each
+other on exact ground truth, and say nothing about YouTube-VIS, OVIS or any camera. All rows get
+the very same detections, of one YOLACT on a slim ResNet-18 at 192x320 that was trained on the
+training parts of the three benchmarks. Trackers are trained on the same parts, by
+`config/training/tracker_small.yaml`, for far fewer steps than the paper's 94,950. The figures are
+of the held-out parts, which neither training nor the choice of options has seen.
+
+AP, AP50, AP75, IDF1 and HOTA are in percent (docs/evaluation.md says what they are); switches,
+misses and false positives are of the boxes of tracks with a score of at least 0.5; the
+correlation is Pearson's, between the confidence of a track and whether it is a true positive.
+Figures are means over seeds ± the standard deviation between seeds (n - 1); a figure without one
+is of a single run."""
+
+_REPRODUCE = """\
+## How to get them again
+
+```sh
+for name in easy crowded long; do vis_ros synth $name --out WORK/data/$name; done
+python benchmarks/results/train_rows.py --work WORK   # goes on where it was stopped
+python benchmarks/results/baselines.py --work WORK
+make results
+```
+
+`benchmarks/results/rows.yaml` holds the rows: what each one changes of the recipe. The detector is
+`models/synth_small.safetensors` unless `--detector` names another; how it is trained stands in
+docs/training.md."""
+
+
+def page(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the whole page in Markdown.
+
+    Args:
+        rows: What rows.yaml holds.
+        runs: The stored logs, see `read_runs`.
+
+    Raises:
+        ValueError: A log is not of a row as rows.yaml has it now, or they are of several
+            detectors.
+    """
+    found, benchmarks = rows_of(rows, runs), rows['benchmarks']
+    parts = [_INTRODUCTION]
+    if not runs:
+        parts.append('**No log is stored yet: nothing has been run, and there are no results.**')
+    main = [row for row in found.values() if row.part in ('main', 'training-free')]
+    parts.append(_section('Bars', bars(found, {**BARS, **rows.get('bars', {})})))
+    for benchmark in benchmarks:
+        parts.append(_section(f'Benchmark `{benchmark}`', main_table(main, benchmark)))
+    parts.append(_section('AP by occlusion', occlusion_table(main, benchmarks)))
+    parts.append(_section('Ablations', ablation_table(found, benchmarks)))
+    parts.append(_section('Extensions', extension_table(found, benchmarks)))
+    parts.append(_section('How the training-free rows were tuned', tuning(found)))
+    parts.append(_section('Cost of training', cost_table(found)))
+    parts.append(_section('Not run yet', missing(found)))
+    parts.append(_section('Versions', versions(runs)))
+    return '\n\n'.join([*parts, _REPRODUCE]) + '\n'
+
+
+def _section(title: str, lines: Iterator[str]) -> str:
+    return '\n'.join((f'## {title}', '', *lines))
+
+
+def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f'| {" | ".join(head)} |'
+    yield '|' + '---|' * len(head)
+    for cells in body:
+        yield f'| {" | ".join(cells)} |'
+
+
+def bars(found: Mapping[str, Row], wanted: Mapping[str, float]) -> Iterator[str]:
+    """Yield what RGNNVIS++ has to reach, and whether it does."""
+    plus = found[PLUS]
+    free = [row for row in found.values() if row.part == 'training-free' and row.done()]
+    if not plus.done():
+        yield f'{plus.title}: {"diverged" if plus.runs else "not run yet"}.'
+        return
+    body: list[list[str]] = []
+    if free:
+        best = max(free, key=lambda row: mean_of(row, 'crowded', 'AP'))
+        for figure, key, is_above in (
+            ('AP', 'crowded_ap_ratio', True),
+            ('switches', 'crowded_switches_ratio', False),
+        ):
+            mine, other = mean_of(plus, 'crowded', figure), mean_of(best, 'crowded', figure)
+            text = f'{figure} on `crowded`, {plus.title} over {best.title}'
+            body.append(_bar(text, mine / other if other > 0 else None, wanted[key], is_above))
+    every = [mean_of(plus, name, 'correlation') for name in plus.benchmarks]
+    text = f'correlation of confidence and truth, {plus.title}, mean of the benchmarks'
+    body.append(_bar(text, sum(every) / len(every), wanted['correlation'], True))
+    yield from _table(('what', 'found', 'bar', ''), body)
+    yield ''
+    yield f'Seeds of {plus.title}: {plus.seeds_text()}. The best training-free row is the one with'
+    yield 'the highest AP on `crowded`. The paper found a correlation of 0.78 on 220 videos of'
+    yield 'YouTube-VIS.'
+    if not free:
+        yield 'The ratios to the best training-free row are missing: no such row was run yet.'
+
+
+def _bar(text: str, value: float | None, wanted: float, is_above: bool) -> list[str]:
+    sign = 'at least' if is_above else 'at most'
+    if value is None:
+        return [text, 'undefined: divided by 0', f'{sign} {wanted:g}', 'fail']
+    is_kept = value >= wanted if is_above else value <= wanted
+    return [text, f'{value:.3f}', f'{sign} {wanted:g}', 'pass' if is_kept else '**fail**']
+
+
+def main_table(rows: Sequence[Row], benchmark: str) -> Iterator[str]:
+    """Yield the main figures of a benchmark."""
+    names = ('AP', 'AP50', 'AP75', 'IDF1', 'HOTA', 'switches', 'misses', 'false positives')
+    body = [
+        [
+            row.title,
+            row.seeds_text(),
+            *(row.cell(benchmark, name, percent) for name in _FIGURES),
+            *(row.cell(benchmark, name, amount) for name in _COUNTS),
+            row.cell(benchmark, 'correlation', '{:.2f}'.format),
+        ]
+        for row in rows
+    ]
+    yield from _table(('', 'seeds', *names, 'correlation'), body)
+
+
+def occlusion_table(rows: Sequence[Row], benchmarks: Sequence[str]) -> Iterator[str]:
+    """Yield the AP by level of occlusion."""
+    head = [f'{name}, {level}' for name in benchmarks for level in _LEVELS.values()]
+    body = [
+        [row.title, *(row.cell(b, key, percent) for b in benchmarks for key in _LEVELS)]
+        for row in rows
+    ]
+    yield from _table(('', *head), body)
+
+
+def ablation_table(found: Mapping[str, Row], benchmarks: Sequence[str]) -> Iterator[str]:
+    """Yield what each part of the network brings (table 3 of the paper)."""
+    title = found[FULL].title
+    yield f'Each row is {title} with one change. The difference is that of the AP, mean of the'
+    yield f'benchmarks, to {title}. **The column "paper" is of another data set** (YouTube-VIS'
+    yield '2019, table 3, ResNet-50): only its order can be compared.'
+    yield ''
+    rows = [found[FULL], *(row for row in found.values() if row.part == 'ablation')]
+    yield from _changes(rows, found[FULL], benchmarks)
+
+
+def extension_table(found: Mapping[str, Row], benchmarks: Sequence[str]) -> Iterator[str]:
+    """Yield what leads from RGNNVIS to RGNNVIS++ (table 5 of the paper)."""
+    title = found[FULL].title
+    yield f'From {title} to {found[PLUS].title}; the difference is to {title}. **The column'
+    yield '"paper" is of another data set** (OVIS, table 5): only its order can be compared.'
+    yield ''
+    between = [row for row in found.values() if row.part == 'extension']
+    yield from _changes([found[FULL], *between, found[PLUS]], found[FULL], benchmarks)
+
+
+def _changes(rows: Sequence[Row], full: Row, benchmarks: Sequence[str]) -> Iterator[str]:
+    body = []
+    for row in rows:
+        mean, base = row.means('AP'), full.means('AP')
+        is_known = row is not full and mean and base
+        change = 100 * (spread(mean)[0] - spread(base)[0]) if is_known else 0.0
+        body.append(
+            [
+                row.title,
+                row.seeds_text(),
+                *(row.cell(name, 'AP', percent) for name in benchmarks),
+                row.text_of(mean, percent),
+                f'{change:+.1f}' if is_known else _NONE,
+                row.paper,
+            ]
+        )
+    yield from _table(
+        ('', 'seeds', *(f'AP {b}' for b in benchmarks), 'mean', 'difference', 'paper'), body
+    )
+
+
+def tuning(found: Mapping[str, Row]) -> Iterator[str]:
+    """Yield the options that were chosen."""
+    yield 'Their options were chosen on videos that the training keeps out for validation, one'
+    yield 'option after the other, twice around, by the mean AP of the benchmarks; `CHOICES` in'
+    yield '`benchmarks/results/baselines.py` lists what was tried. The learned rows run with the'
+    yield 'options they were trained with; their best step is chosen on videos kept out likewise.'
+    yield ''
+    for row in (row for row in found.values() if row.part == 'training-free'):
+        if not row.runs:
+            yield f'- {row.title}: not run yet.'
+            continue
+        chosen = ', '.join(f'`{name}={value}`' for name, value in row.runs[0]['set'].items())
+        yield f'- {row.title}: {chosen or "the defaults"}.'
+
+
+def cost_table(found: Mapping[str, Row]) -> Iterator[str]:
+    """Yield how long the training of each row takes."""
+    body = []
+    for row in found.values():
+        logs = [run['training'] for run in row.done()] if row.part != 'training-free' else []
+        if logs:
+            seconds = sum(log['seconds_per_step'] for log in logs) / len(logs)
+            steps = logs[0]['last']['step']
+            hours = seconds * steps / 3600
+            body.append([row.title, f'{steps:.0f}', f'{seconds:.2f}', f'{hours:.2f}'])
+    if not body:
+        yield 'Not run yet.'
+        return
+    yield 'Of one seed, on a CPU, with the features of the detector kept on disk. The time of a'
+    yield 'step is the mean over the training, with whatever else ran on the machine.'
+    yield ''
+    yield from _table(('', 'steps', 'seconds a step', 'hours'), body)
+
+
+def missing(found: Mapping[str, Row]) -> Iterator[str]:
+    """Yield the rows without a log, and those with fewer seeds than intended."""
+    lacking = [row for row in found.values() if len(row.runs) < row.intended]
+    if not lacking:
+        yield 'Nothing: all rows have all their seeds.'
+    for row in lacking:
+        left = f': {row.seeds_text()}' if row.runs else ''
+        yield f'- {row.title} ({row.part}){left}'
+
+
+def versions(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what the runs were made with."""
+    if not runs:
+        yield 'Not run yet.'
+        return
+    for name in ('torch', 'python'):
+        yield f'- {name} {", ".join(sorted({run["versions"][name] for run in runs}))}'
+    yield f'- detector, SHA-256 `{runs[0]["detector_sha256"]}`'
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('--check', action='store_true', help='only compare')
+    args = parser.parse_args(given)
+    try:
+        text = page(read_rows(), read_runs(STORED))
+    except ValueError as error:
+        sys.stderr.write(f'{error}\n')
+        return 2
+    if not args.check:
+        PAGE.write_text(text)
+        return 0
+    old = PAGE.read_text() if PAGE.exists() else ''
+    if old == text:
+        return 0
+    lines = difflib.unified_diff(old.splitlines(), text.splitlines(), 'page', 'logs', lineterm='')
+    sys.stderr.write('\n'.join([*lines, 'docs/results.md is not what the logs say: make results']))
+    sys.stderr.write('\n')
+    return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
