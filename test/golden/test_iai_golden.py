@@ -14,6 +14,7 @@ import pytest
 import torch
 from iai_clip import CLASSES, IDS, clip, golden, labels_of
 
+from vis_ros.methods import METHODS
 from vis_ros.nn.condinst import Placement
 from vis_ros.nn.condinst.head import Dense, Places, boxes_of, places
 from vis_ros.nn.condinst.network import CondInstOutput
@@ -21,7 +22,11 @@ from vis_ros.nn.iai import IaiSelection
 from vis_ros.nn.iai.assignment import match, number
 from vis_ros.nn.iai.memory import NOTHING
 from vis_ros.nn.iai.selection import first_cover, labelled, owned_pixels, select
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.nn.yolact.backbone import Taps
+from vis_ros.ops.rle import to_dense
+from vis_ros.structures import Frame
+from vis_ros.structures.options import build_config
 
 fill.folder()
 PIXELS = 60  # of a frame that may differ: masks have pixels at exactly one half
@@ -150,6 +155,36 @@ def test_results_of_the_video(prefix: str) -> None:
         areas = (all_of(prefix, 'label_output') == identity).sum(axis=(1, 2))
         areas = np.where(all_of(prefix, 'S_after') > identity, areas, -1)
         assert np.abs(areas - row).max() <= PIXELS
+
+
+@clips
+def test_the_method_gives_the_same(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registered method, told to forget nothing, on what the network perceived."""
+    cls = METHODS['iai']
+    never = {'memory.lost_timeout_s': 3600.0, 'memory.tentative_timeout_s': 3600.0}
+    names = tuple(map(str, range(CLASSES)))
+    options = {'network': 'resnet50', 'classes': names, 'score': 'video', **never}
+    weights = LoadedWeights(iai_clip.model().state_dict(), 'golden')
+    method = cls(build_config(cls.Config, options), weights=weights, device='cpu')
+    state = method.init_state()
+    for index, (image, record) in enumerate(
+        zip(iai_clip.video(prefix), clip(prefix), strict=True)
+    ):
+        monkeypatch.setattr(method._model, 'perceive', lambda *_, r=record: r['seen'])
+        state, (result,) = method.step(state, Frame(image, index * 200_000_000))
+        labels = np.full(image.shape[:2], NOTHING)
+        for track in result.tracks:
+            labels[to_dense(track.mask, *image.shape[:2])] = track.slot
+        assert np.array_equal(labels, record['label_output'])
+        assert np.array_equal(state.network.short_labels[0], record['label_padded'])
+        for name, value in iai_clip.stores(state.network).items():
+            assert fill.gap(value, np.asarray(record[name])) < 1e-4, name
+    assert int(state.memory['next_id']) - 1 == of(prefix, 'S_after')[-1]
+    mean = all_of(prefix, 'class_rows').mean(0)
+    for track in result.tracks:
+        if track.is_observed:
+            assert track.score == pytest.approx(float(mean[track.slot].max()), abs=1e-5)
+            assert track.class_id == mean[track.slot].argmax()
 
 
 def test_assignment() -> None:

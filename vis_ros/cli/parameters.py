@@ -17,8 +17,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         'parameters',
         help='print the parameter reference',
-        description='Print the reference of all parameters of the node and of every method, in '
-        'Markdown. docs/parameters.md is this text.',
+        description='Print the reference of all parameters of the node, of every method and of '
+        'every recipe of `vis_ros train`, in Markdown. docs/parameters.md is this text.',
     )
     parser.set_defaults(run=run)
 
@@ -51,6 +51,19 @@ def _lines() -> Iterator[str]:
     for name, method in sorted(METHODS.items()):
         title = f'Method `{name}`'
         yield from _section(title, options_of(method.Config), METHOD_PREFIX)
+    yield from _recipes()
+
+
+def _recipes() -> Iterator[str]:
+    """Yield the recipes, where this machine has what training needs."""
+    try:
+        from vis_ros.training.stages import STAGES
+    except ModuleNotFoundError as error:
+        yield ''
+        yield f"For the recipes of `vis_ros train` ({error}): pip install 'vis_ros[training]'"
+        return
+    for name, stage in STAGES.items():
+        yield from _section(f'Recipe of `vis_ros train {name}`', options_of(stage.Recipe), '')
 
 
 def _section(title: str, options: Sequence[Option], prefix: str) -> Iterator[str]:

@@ -72,10 +72,26 @@ class IdBank(nn.Module):
                 background; anything above shows neither.
         """
         channels = torch.arange(self.ids + 1, dtype=labels.dtype, device=labels.device)
-        masks = (labels[:, None] == channels[:, None, None]).to(self.embed.weight.dtype)
+        masks = labels[:, None] == channels[:, None, None]
+        return self._embedded(masks, self.embed.weight, self.embed.bias)
+
+    def without(self, pixels: Tensor, identity: int) -> Tensor:
+        """Return how embeddings change, (B, T, C), when an identity's pixels become background.
+
+        Args:
+            pixels: bool tensor (B, H, W), its pixels.
+            identity: Which it is.
+        """
+        weight = self.embed.weight
+        change = weight[:, self.ids : self.ids + 1] - weight[:, identity : identity + 1]
+        return self._embedded(pixels[:, None], change, None)
+
+    def _embedded(self, masks: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        x = masks.to(weight.dtype)
         if self.is_matrix:
-            masks = functional.avg_pool2d(masks, CELL)
-        return rows(self.embed(masks))
+            x = functional.avg_pool2d(x, CELL)
+        conv = self.embed
+        return rows(functional.conv2d(x, weight, bias, conv.stride, conv.padding))
 
     @property
     def nobody(self) -> Tensor:

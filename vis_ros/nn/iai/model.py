@@ -184,11 +184,12 @@ class Iai(nn.Module):
         changes: dict[str, Tensor] = {}
         for name, where in (('short', short), ('long', long)):
             labels, value = getattr(memory, f'{name}_labels'), getattr(memory, f'{name}_value')
-            if bool(where.any()):
+            if self.options.identification and bool(where.any()):
                 before = labels[where]  # (R, H, W)
-                after = torch.where(before == identity, self.options.ids, before).to(before.dtype)
-                gone = self._embed(before, value) - self._embed(after, value)
-                rest = value[where] - gone @ self.association.block.to_value.weight.T
+                pixels = before == identity
+                after = before.masked_fill(pixels, self.options.ids)
+                change = self.bank.without(pixels, identity)
+                rest = value[where] + change @ self.association.block.to_value.weight.T
                 changes[f'{name}_labels'] = labels.index_put((where,), after)
                 changes[f'{name}_value'] = value.index_put((where,), rest)
         shown = memory.shown.clone()
