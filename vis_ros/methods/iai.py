@@ -1,0 +1,298 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`iai`: a network that says which known track each detection is, or that it is new.
+
+Source: Zhu et al., "Instance As Identity: A Generic Online Paradigm for Video Instance
+Segmentation", ECCV 2022. The networks are in `vis_ros.nn.iai` and `vis_ros.nn.condinst`. Beyond
+the paper, so that a stream may run for ever: tracks are forgotten by age and by need of place;
+their identity channel is used again, after its traces were taken out of the network's memory; and
+that memory has a limit. The paper gives each of its N - 1 identities once: `when_full=discard`,
+`memory.lost_timeout_s` and `memory.tentative_timeout_s` of 3600 s do so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vis_ros.memory import MemoryConfig, Observations, StagedMemory
+from vis_ros.memory.report import report_tracks
+from vis_ros.memory.snapshot import Snapshot
+from vis_ros.methods._learned import (
+    check_origin,
+    class_names,
+    config_of_file,
+    masks_of_labels,
+    with_probabilities,
+)
+from vis_ros.methods.base import Method, register_method
+from vis_ros.nn.condinst import place, prepare
+from vis_ros.nn.condinst.config import NETWORKS
+from vis_ros.nn.condinst.masks import at_source
+from vis_ros.nn.iai import Iai, IaiMemory, IaiOptions, IaiSelection, Perception, memory_of
+from vis_ros.nn.iai.assignment import NEWCOMER, match, match_by_rank
+from vis_ros.nn.iai.detection import detect
+from vis_ros.nn.iai.selection import Found, first_cover, labelled
+from vis_ros.nn.rgnn.masks import label_boxes
+from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.structures import Frame, FrameResult
+from vis_ros.structures.options import fixed_values, option
+
+_SEED = 0  # of random parameters
+_PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+_SUMS, _FRAMES = 'iai_class_sums', 'iai_frames'  # tensors per slot in the track memory
+
+
+def _memory() -> MemoryConfig:
+    return MemoryConfig(capacity=19, confirm_hits=1, tentative_timeout_s=1.0, lost_timeout_s=10.0)
+
+
+@dataclass(frozen=True)
+class IaiConfig:
+    """IAI.
+
+    What a weights file says about itself counts wherever an option has its default.
+    """
+
+    network: str = option(
+        'small',
+        'Size of the image model: resnet50 and resnet101 for pictures up to 640x360 as in the '
+        'paper, small (a slim ResNet-18, up to 320x192) for CPUs. It must be that of the weights.',
+        choices=NETWORKS,
+    )
+    classes: tuple[str, ...] = option(
+        (),
+        'Names of the classes without background, in the order of the training. Empty: those that '
+        'the weights file names.',
+    )
+    precision: str = option(
+        'float32',
+        'Precision of the image model; memory and association are always float32.',
+        choices=tuple(_PRECISIONS),
+    )
+    min_score: float = option(
+        0.0,
+        'Tracks below this score are not shown. The code keeps results above 0.05 in its videos.',
+        minimum=0.0,
+        maximum=1.0,
+        mutable=True,
+    )
+    score: str = option(
+        'life',
+        'Class probabilities of a track, a running mean over frames; those in which it is not '
+        'seen count as 0. life: since it was first seen; video: since the stream began, as the '
+        'code does for its short videos; seen: only those in which it is seen.',
+        choices=('life', 'video', 'seen'),
+    )
+    when_full: str = option(
+        'evict',
+        'What happens to a new track when all places are taken. evict: it replaces the track that '
+        'was unseen for longest, if one is unseen; discard: it is dropped, as in the paper.',
+        choices=('evict', 'discard'),
+    )
+    detections: IaiSelection = field(default_factory=IaiSelection)
+    model: IaiOptions = field(default_factory=IaiOptions)
+    memory: MemoryConfig = field(default_factory=_memory)
+
+
+@dataclass
+class IaiState:
+    """All that a stream leaves behind.
+
+    Bounded by the capacity of the track memory, whose slots are the identity channels, and by
+    that of the network's memory, see `vis_ros.nn.iai.memory`.
+
+    Args:
+        memory: Tracks.
+        network: None before the first frame, and without association.
+        frames: int64 tensor (), frames so far.
+    """
+
+    memory: StagedMemory
+    network: IaiMemory | None
+    frames: Tensor
+
+
+@register_method('iai')
+class IaiMethod(Method):
+    """CondInst whose coarsest features are mixed with what earlier frames say about identities."""
+
+    Config = IaiConfig
+    summary = 'IAI: CondInst, an identity head, and attention to earlier frames'
+    licence = 'Apache-2.0; weights: see docs/weights.md'
+    source = 'Zhu et al. 2022'
+    config: IaiConfig
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        if weights is None:
+            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
+        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
+        head = weights.tensors.get('image.head.classes.bias')
+        count = 1 if head is None else len(head)
+        self.classes = class_names(self.config.classes, weights.meta, count)
+        self.device = torch.device(device)
+        most, capacity = self.config.model.ids - 1, self.config.memory.capacity
+        if capacity > most:
+            raise ValueError(
+                f'memory.capacity: expected {most} at most, one less than ids, got {capacity}'
+            )
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+            model = Iai(self.config.network, len(self.classes), self.config.model)
+        load_strictly(model, weights)
+        self._model = model.eval().requires_grad_(False).to(self.device)
+
+    def init_state(self) -> IaiState:
+        """See `Method.init_state`."""
+        births = {_SUMS: torch.zeros(len(self.classes)), _FRAMES: torch.zeros(())}
+        memory = StagedMemory(
+            self.config.memory,
+            num_classes=len(self.classes),
+            device=self.device,
+            extras=births,
+        )
+        return IaiState(memory, None, torch.zeros((), dtype=torch.int64, device=self.device))
+
+    @torch.inference_mode()
+    def step(self, state: IaiState, frame: Frame) -> tuple[IaiState, list[FrameResult]]:
+        """See `Method.step`."""
+        image = prepare(frame.image, self._model.image.config, self.device)
+        precision = _PRECISIONS[self.config.precision]
+        seen = self._model.perceive(image, state.network, precision)
+        return state, [self._follow(state, seen, frame)]
+
+    def _follow(self, state: IaiState, seen: Perception, frame: Frame) -> FrameResult:
+        """Take what the network sees in a frame into the state; return the tracks."""
+        placement = place(frame.height, frame.width, self._model.image.config)
+        is_first = int(state.frames) == 0
+        options = self.config.detections
+        found, masks, owned = detect(self._model, seen, placement, options, is_first=is_first)
+        slot, born = self._assign(state, frame.stamp_ns, found, owned.is_kept)
+        if seen.encoded is not None:
+            ids = self.config.model.ids
+            identity = torch.where(slot >= 0, slot, ids)
+            self._remember(state, seen, labelled(owned.owner, identity, ids), born)
+        shown = torch.nonzero(slot >= 0)[:, 0]
+        inside = at_source(masks[shown], placement.picture, placement.source) > 0.5
+        pixels = labelled(first_cover(inside), slot[shown] + 1, 0)
+        self._observe(state, frame.stamp_ns, pixels, found.classes, slot)
+        mask_of = masks_of_labels(pixels.cpu().numpy(), state.memory)
+        tracks = with_probabilities(report_tracks(state.memory, mask_of), state.memory)
+        return FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
+
+    def _assign(
+        self, state: IaiState, stamp_ns: int, found: Found, is_kept: Tensor
+    ) -> tuple[Tensor, list[int]]:
+        """Return the slot (N,) of each detection, -1 for none, and the slots of new tracks."""
+        memory, options = state.memory, self.config.model
+        kept = torch.nonzero(is_kept)[:, 0]
+        in_use = np.zeros(options.ids - 1, np.bool_)
+        in_use[: self.config.memory.capacity] = memory.occupied.cpu().numpy()
+        if options.identification:
+            matched = match(found.ids[kept].cpu().numpy(), in_use)
+        else:
+            matched = match_by_rank(len(kept), in_use)
+        is_birth = matched == NEWCOMER
+        if self.config.when_full == 'discard':
+            is_birth &= np.cumsum(is_birth) <= self.config.memory.capacity - in_use.sum()
+        is_held = np.zeros(self.config.memory.capacity, np.bool_)
+        is_held[matched[matched != NEWCOMER]] = True
+        starts = memory.claim(
+            stamp_ns,
+            found.score[kept],
+            torch.from_numpy(is_birth).to(self.device),
+            torch.from_numpy(is_held).to(self.device),
+        )
+        slots = matched.copy()  # NEWCOMER is -1: without a slot
+        start = starts.cpu().numpy()
+        born = np.flatnonzero(start >= 0)
+        slots[start[born]] = born
+        slot = torch.full((len(is_kept),), -1, device=self.device)
+        slot[kept] = torch.from_numpy(slots).to(self.device)
+        return slot, born.tolist()
+
+    def _remember(
+        self, state: IaiState, seen: Perception, labels: Tensor, born: list[int]
+    ) -> None:
+        """Take a frame into the network's memory, after the former owners of slots left it."""
+        assert seen.encoded is not None
+        network = state.network
+        for slot in born:
+            if network is not None:
+                network = self._model.forget(network, slot)
+        is_alive = torch.zeros(1, self.config.model.ids, dtype=torch.bool, device=self.device)
+        is_alive[0, : self.config.memory.capacity] = state.memory.occupied
+        state.network = self._model.remember(
+            network,
+            seen.encoded,
+            labels[None],
+            is_birth=torch.tensor([bool(born)], device=self.device),
+            is_alive=is_alive,
+        )
+
+    def _observe(
+        self, state: IaiState, stamp_ns: int, pixels: Tensor, classes: Tensor, slot: Tensor
+    ) -> None:
+        """Take what is to be seen of each track into the memory."""
+        memory = state.memory
+        state.frames = state.frames + 1
+        is_seen = slot >= 0
+        sums = memory[_SUMS].index_add(0, slot[is_seen], classes[is_seen])
+        seen_now = torch.zeros_like(memory[_FRAMES]).index_fill(0, slot[is_seen], 1.0)
+        lived = seen_now if self.config.score == 'seen' else memory.occupied.float()
+        memory.tensors[_SUMS] = sums
+        memory.tensors[_FRAMES] = memory[_FRAMES] + lived
+        frames = state.frames if self.config.score == 'video' else memory[_FRAMES][:, None]
+        shares = sums / frames.clamp(min=1)
+        score = shares.amax(dim=1)
+        boxes, is_visible = label_boxes(pixels.long(), self.config.memory.capacity)
+        is_shown = is_visible & (score >= self.config.min_score)
+        memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
+
+    def save(self, state: IaiState) -> Snapshot:
+        """See `Method.save`."""
+        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
+        if state.network is not None:
+            tensors |= {f'network.{n}': value for n, value in state.network._asdict().items()}
+        tensors['frames'] = state.frames
+        meta = {
+            'method': self.name,
+            'config': fixed_values(self.config),
+            'classes': list(self.classes),
+        }
+        return Snapshot(tensors, meta)
+
+    def restore(self, snapshot: Snapshot) -> IaiState:
+        """See `Method.restore`."""
+        state = self.init_state()
+        check_origin(snapshot, self.save(state).meta)
+        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'network': {}, 'frames': {}}
+        for name, value in snapshot.tensors.items():
+            prefix, _, rest = name.partition('.')
+            parts.setdefault(prefix, {})[rest] = value
+        state.memory.restore(parts.pop('memory'))
+        network, frames = parts.pop('network'), parts.pop('frames').get('')
+        if parts or frames is None or (frames.shape, frames.dtype) != ((), torch.int64):
+            raise ValueError(f'tensors: expected frames, an int64; unexpected {sorted(parts)}')
+        if bool(network) != (bool(frames > 0) and self.config.model.association):
+            raise ValueError(f'tensors: after {int(frames)} frames, got {sorted(network)}')
+        if network:
+            options, channels = self.config.model, self._model.channels
+            memory = memory_of(network, channels=channels, options=options)
+            state.network = IaiMemory(*(value.to(self.device) for value in memory))
+        state.frames = frames.to(self.device)
+        return state
+
+    def skip_ids(self, state: IaiState, highest_id: int) -> None:
+        """See `Method.skip_ids`."""
+        state.memory.skip_ids(highest_id)
+
+    def memory_use(self, state: IaiState) -> dict[str, int]:
+        """See `Method.memory_use`."""
+        stored = 0 if state.network is None else int(state.network.is_filled.sum())
+        limit = self.config.model.stored_frames
+        return state.memory.sizes() | {'stored_frames': stored, 'stored_frames_limit': limit}
