@@ -96,7 +96,7 @@ class KernelWarp(nn.Module):
         weight = self.weight.flatten(2)
         if weight.shape[1] == 1:
             return torch.einsum('ntg,gt->ng', taken, weight[:, 0])
-        return torch.einsum('ntg,fgt->nf', taken, weight)
+        return functional.linear(taken.transpose(1, 2).flatten(1), self.weight.flatten(1))
 
 
 def _level_of(place: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
