@@ -81,6 +81,12 @@ def test_rates_that_are_none(folder, capsys, rate):
     assert '--rate: expected a value in (0, 1000]' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('ahead', ['0', '-1', str(WINDOW + 1)])
+def test_windows_that_are_none(folder, capsys, ahead):
+    assert vis_ros('play', folder, '--ahead', ahead) == 2
+    assert f'--ahead: expected a value in [1, {WINDOW}], got {ahead}' in capsys.readouterr().err
+
+
 class Tracker(Paper):
     """Takes what is played, and answers when the test says so; keeps how many were due."""
 
@@ -130,6 +136,12 @@ def test_a_player_waits_for_the_tracker_that_it_follows(folder):
     player = follow(host, folder)
     assert (player.count, host.most_due) == (40, WINDOW)
     assert host.logs == ['40 frames published']
+
+
+def test_a_player_can_wait_for_each_result(folder):
+    host = Tracker(lambda count: True)
+    player = follow(host, folder, '--ahead', '1')
+    assert (player.count, host.most_due) == (40, 1)
 
 
 def test_a_player_gives_up_a_tracker_that_says_nothing(folder, monkeypatch):

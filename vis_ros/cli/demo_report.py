@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures and figures of the demo, all of them taken from its bag."""
+"""Pictures and figures of a part of the demo, all of them taken from its bag."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def make_report(out: Path, exit_codes: Mapping[str, int]) -> dict[str, Any]:
     """Write overlay.mp4 and contact_sheet.png; return the summary.
 
     Args:
-        out: Folder of the demo, which holds the bag.
-        exit_codes: Exit code of each process of the demo.
+        out: Folder of the part, which holds the bag.
+        exit_codes: Exit code of each process of the part.
     """
     from vis_ros.wire.conversion import result_of
 
     bag = out / 'bag'
     results = {}
     latencies = []
-    for message in _messages(bag, TRACKS_TOPIC):
+    for message in messages_of(bag, TRACKS_TOPIC):
         result = result_of(message)
         results[result.stamp_ns] = result
         latencies.append(float(message.stamp_to_publish_ms))
-    frames_in = sum(1 for _ in _messages(bag, CAMERA_TOPIC))
+    frames_in = sum(1 for _ in messages_of(bag, CAMERA_TOPIC))
     _draw(out, bag, results)
     ids = {t.track_id for r in results.values() for t in r.tracks if t.state == TrackState.ACTIVE}
     p50, p95, p99 = np.percentile(latencies, (50, 95, 99)) if latencies else (0.0, 0.0, 0.0)
@@ -63,7 +63,7 @@ def _draw(out: Path, bag: Path, results: Mapping[int, Any]) -> None:
     with VideoWriter(
         out / 'overlay.mp4', round(1 / max(period_s, 1e-3), 2), overwrite=True
     ) as mp4:
-        for message in _messages(bag, OVERLAY_TOPIC):
+        for message in messages_of(bag, OVERLAY_TOPIC):
             frame = frame_of(message)
             mp4.write(frame.image)
             if frame.stamp_ns in results:
@@ -76,14 +76,15 @@ def _draw(out: Path, bag: Path, results: Mapping[int, Any]) -> None:
 def _dropped(bag: Path) -> int:
     """Return the node's own count of dropped frames, as it said last."""
     dropped = 0
-    for message in _messages(bag, DIAGNOSTICS_TOPIC):
+    for message in messages_of(bag, DIAGNOSTICS_TOPIC):
         for status in message.status:
             values = {item.key: item.value for item in status.values}
             dropped = int(values.get('dropped', dropped))
     return dropped
 
 
-def _messages(bag: Path, topic: str) -> Iterator[Any]:
+def messages_of(bag: Path, topic: str) -> Iterator[Any]:
+    """Yield the messages of one topic of a bag, in order of recording."""
     from vis_ros.wire.bare_messages import bare_messages
 
     messages = bare_messages()

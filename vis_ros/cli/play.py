@@ -61,6 +61,14 @@ def add_parser(commands: Any) -> None:
         help='topic of the tracks: never run far ahead of the tracker, and end after its last '
         'result (for a tracker with queue every)',
     )
+    parser.add_argument(
+        '--ahead',
+        type=int,
+        default=WINDOW,
+        metavar='N',
+        help='with --follow: frames that may be without a result (%(default)s); with 1 the camera '
+        'waits for each result, and the tracker needs no queue',
+    )
     add_host(parser)
     parser.set_defaults(run=run)
 
@@ -71,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 < args.rate <= 1000:
         raise ValueError(f'--rate: expected a value in (0, 1000], got {args.rate}')
+    if not 1 <= args.ahead <= WINDOW:
+        raise ValueError(f'--ahead: expected a value in [1, {WINDOW}], got {args.ahead}')
     with open_footage(args) as source:
         host = open_host('vis_player', args.ros_arguments, args.host)
         try:
@@ -149,7 +159,7 @@ class Player:
             first_ns = frame.stamp_ns if first_ns is None else first_ns
             due_s = start_s + (frame.stamp_ns - first_ns) / 1e9 / self._args.rate
             if self._follower is not None:
-                self._follower.wait_below(WINDOW)
+                self._follower.wait_below(self._args.ahead)
             if self.ended.wait(max(due_s - time.monotonic(), 0.0)):
                 return
             self._publish(frame)

@@ -25,18 +25,21 @@ class Recorder:
     Args:
         host: Node that listens; it spins on a thread of the recorder.
         path: Folder of the bag; an earlier one is replaced.
+        with_truth: Whether the ground truth of a synthetic camera is recorded too.
     """
 
-    def __init__(self, host: Any, path: Path) -> None:
+    def __init__(self, host: Any, path: Path, *, with_truth: bool = False) -> None:
         from vis_ros.media.bag_writer import BagWriter
 
         self._host = host
+        self._with_truth = with_truth
         self._writer = BagWriter(path, overwrite=True)
         self._has_labels = threading.Event()
         self._thread = threading.Thread(target=host.spin, name='vis_ros recorder', daemon=True)
 
     def __enter__(self) -> Recorder:
         from vis_ros.ros.host import Qos
+        from vis_ros.synth.bags import LABELS_TOPIC, TRUTH_TOPIC
         from vis_ros.wire.conversion import LABELS_TYPE, TRACKS_TYPE
         from vis_ros.wire.encodings import IMAGE_TYPE
 
@@ -48,8 +51,10 @@ class Recorder:
             LABEL_INFO_TOPIC: LABELS_TYPE,
             DIAGNOSTICS_TOPIC: 'diagnostic_msgs/msg/DiagnosticArray',
         }
+        if self._with_truth:
+            topics |= {TRUTH_TOPIC: TRACKS_TYPE, LABELS_TOPIC: LABELS_TYPE}
         for topic, type_name in topics.items():
-            is_latched = topic == LABEL_INFO_TOPIC
+            is_latched = type_name == LABELS_TYPE
             self._writer.declare(topic, type_name, latched=is_latched)
             qos = Qos(reliable=True, transient_local=is_latched, depth=50)
             self._host.create_subscription(type_name, topic, qos, self._taking(topic, type_name))
