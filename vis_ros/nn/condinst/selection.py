@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from vis_ros.nn.condinst.head import Places, boxes_of
 from vis_ros.nn.condinst.network import CondInstOutput
@@ -86,6 +85,8 @@ def select_stock(
         top: Pairs of a level that compete.
         limit: Detections at most.
     """
+    from torchvision.ops import batched_nms  # slow to import, and not all methods need it
+
     dense = output.dense
     shares = dense.classes[image].float().sigmoid()
     shares = shares * dense.centerness[image].float().sigmoid()[:, None]  # (P, K)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.ops import nms
 
 from vis_ros.nn.condinst.head import Places
 from vis_ros.nn.condinst.masks import at_input, mask_logits, soft_masks
@@ -64,6 +63,8 @@ def select(
         config: Thresholds.
         ranking: `first`, `later` or `average`, see `IaiOptions.ranking`.
     """
+    from torchvision.ops import nms  # slow to import, and not all methods need it
+
     dense = output.dense
     classes, centerness = dense.classes[image].sigmoid(), dense.centerness[image].sigmoid()
     place = strongest(classes.amax(1) * centerness, where.counts, config.top)
