@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from vis_ros.nn.condinst.head import Places
-from vis_ros.nn.condinst.masks import mask_logits, soft_masks
+from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, soft_masks
 from vis_ros.nn.condinst.picture import Placement
 from vis_ros.nn.visstg.config import VisstgSelection
 from vis_ros.nn.visstg.heads import decoded
 from vis_ros.nn.visstg.network import Output, unflat
+
+_INSIDE = 0.5  # probability above which a pixel belongs to a mask
 
 
 class Found(NamedTuple):
@@ -100,3 +102,18 @@ def masks_of(
         output.dense.features, index, controllers, where.xy[place], where.level[place]
     )
     return soft_masks(logits)
+
+
+def pixel_owners(masks: Tensor, slot: Tensor, placement: Placement) -> Tensor:
+    """Return the owner of each pixel of the image, slot + 1, or 0, int16 (H, W).
+
+    Args:
+        masks: float tensor (N, h, w), soft masks of stride 4; the surest owns a pixel.
+        slot: int64 tensor (N,), slots of the detections, or -1.
+        placement: Of the image in the input.
+    """
+    shown = torch.nonzero(slot >= 0)[:, 0]
+    soft = at_source(at_input(masks[shown]), placement.picture, placement.source)
+    ground = soft.new_full((1, *soft.shape[1:]), _INSIDE)
+    owner = torch.cat((ground, soft)).max(dim=0).indices
+    return torch.cat((slot.new_zeros(1), slot[shown] + 1)).to(torch.int16)[owner]

@@ -1,0 +1,292 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`visstg`: one graph of instances and places for detection, segmentation and tracking.
+
+Source: Wang et al., "End-to-end Video Instance Segmentation via Spatial-temporal Graph Neural
+Networks", ICCV 2021. The networks are in `vis_ros.nn.visstg`. Beyond the paper, so that a stream
+may run for ever: the memory of unseen instances has a capacity, and its time is counted in
+seconds; the paper's 7 frames are 1.2 s at the 6 frames a second of its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vis_ros.memory import MemoryConfig, Observations, StagedMemory
+from vis_ros.memory.report import report_tracks
+from vis_ros.memory.snapshot import Snapshot
+from vis_ros.methods._learned import (
+    check_origin,
+    class_names,
+    config_of_file,
+    masks_of_labels,
+    with_probabilities,
+)
+from vis_ros.methods.base import Method, register_method
+from vis_ros.nn.condinst import place, prepare, video_config
+from vis_ros.nn.condinst.config import NETWORKS
+from vis_ros.nn.condinst.head import places
+from vis_ros.nn.condinst.masks import CONTROLLERS
+from vis_ros.nn.rgnn.masks import label_boxes
+from vis_ros.nn.visstg import Scene, Visstg, VisstgOptions, VisstgSelection, VisstgTracking
+from vis_ros.nn.visstg.association import resolve
+from vis_ros.nn.visstg.instances import (
+    Instances,
+    View,
+    instances_of,
+    merged_masks,
+    pairs_of,
+    unborn,
+    view_of,
+)
+from vis_ros.nn.visstg.selection import Found, pixel_owners
+from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.structures import Frame, FrameResult
+from vis_ros.structures.options import fixed_values, option
+
+_SEED = 0  # of random parameters
+_PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+_PREFIX = 'visstg_'  # of what the track memory keeps of each instance
+_SUMS, _FRAMES = 'visstg_class_sums', 'visstg_frames'
+
+
+def _memory() -> MemoryConfig:
+    return MemoryConfig(capacity=24, confirm_hits=1, tentative_timeout_s=1.2, lost_timeout_s=1.2)
+
+
+@dataclass(frozen=True)
+class VisstgConfig:
+    """VisSTG.
+
+    What a weights file says about itself counts wherever an option has its default.
+    """
+
+    network: str = option(
+        'small',
+        'Size of the network: resnet50 (as in the paper) and resnet101 for pictures up to '
+        '640x360, small (a slim ResNet-18, up to 320x192) for CPUs. It must be that of the '
+        'weights.',
+        choices=NETWORKS,
+    )
+    classes: tuple[str, ...] = option(
+        (),
+        'Names of the classes without background, in the order of the training. Empty: those that '
+        'the weights file names.',
+    )
+    precision: str = option(
+        'float32',
+        'Precision of backbone and pyramid; graph and branches are always float32.',
+        choices=tuple(_PRECISIONS),
+    )
+    min_score: float = option(
+        0.0,
+        'Tracks below this score are not shown. The score is the mean probability of the best '
+        'class over the frames in which the track was seen: the paper does not say.',
+        minimum=0.0,
+        maximum=1.0,
+        mutable=True,
+    )
+    detections: VisstgSelection = field(default_factory=VisstgSelection)
+    tracking: VisstgTracking = field(default_factory=VisstgTracking)
+    model: VisstgOptions = field(default_factory=VisstgOptions)
+    memory: MemoryConfig = field(default_factory=_memory)
+
+
+@dataclass
+class VisstgState:
+    """All that a stream leaves behind; bounded by the capacity of the track memory.
+
+    Args:
+        memory: Tracks, and what is kept of their instances.
+        scene: The last frame; None before the first.
+        size: Rows and columns of the input of the last frame.
+    """
+
+    memory: StagedMemory
+    scene: Scene | None
+    size: tuple[int, int]
+
+
+@register_method('visstg')
+class VisstgMethod(Method):
+    """CenterNet and CondInst on features that a graph has mixed with those of known instances."""
+
+    Config = VisstgConfig
+    summary = 'VisSTG: a graph of instances and places detects, segments and tracks'
+    licence = 'Apache-2.0; weights: see docs/weights.md'
+    source = 'Wang et al. 2021'
+    config: VisstgConfig
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        if weights is None:
+            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
+        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
+        head = weights.tensors.get('plain.heat.bias')
+        count = 1 if head is None else len(head)
+        self.classes = class_names(self.config.classes, weights.meta, count)
+        self.device = torch.device(device)
+        sizes = video_config(self.config.network, len(self.classes))
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+            model = Visstg(sizes, self.config.model)
+        load_strictly(model, weights)
+        self._model = model.eval().requires_grad_(False).to(self.device)
+
+    def init_state(self) -> VisstgState:
+        """See `Method.init_state`."""
+        kept = unborn(self._model)._asdict()
+        births = {_PREFIX + name: value for name, value in kept.items() if value.numel()}
+        births |= {_SUMS: torch.zeros(len(self.classes)), _FRAMES: torch.zeros(())}
+        memory = StagedMemory(
+            self.config.memory,
+            num_classes=len(self.classes),
+            device=self.device,
+            extras=births,
+        )
+        return VisstgState(memory, None, (0, 0))
+
+    @torch.inference_mode()
+    def step(self, state: VisstgState, frame: Frame) -> tuple[VisstgState, list[FrameResult]]:
+        """See `Method.step`."""
+        memory, config = state.memory, self._model.config
+        placement = place(frame.height, frame.width, config)
+        image = prepare(frame.image, config, self.device)
+        alive = torch.nonzero(memory.occupied)[:, 0]
+        known = self._known(memory, alive)
+        is_lost = memory['misses'][alive] > 0
+        scene = state.scene if state.size == placement.padded else None
+        view = view_of(
+            self._model, self._look(image), known, scene, placement, self.config.detections
+        )
+        match = self._match(view, known, memory, alive)
+        matched = torch.full_like(memory['track_id'], -1)
+        matched[alive] = match
+        slot = self._claim(memory, frame.stamp_ns, view.found, matched)
+        merge = self.config.tracking.mask_merge
+        masks = merged_masks(self._model, view, known, is_lost, match, merge)
+        pixels = pixel_owners(masks, slot, placement)
+        self._remember(memory, view, slot)
+        self._observe(memory, frame.stamp_ns, pixels)
+        state.scene, state.size = view.output.scene(), placement.padded
+        mask_of = masks_of_labels(pixels.cpu().numpy(), memory)
+        tracks = with_probabilities(report_tracks(memory, mask_of), memory)
+        result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
+        return state, [result]
+
+    def _look(self, image: Tensor) -> tuple[Tensor, ...]:
+        precision = _PRECISIONS[self.config.precision]
+        is_mixed = precision != torch.float32
+        with torch.autocast(self.device.type, precision, enabled=is_mixed):
+            levels = self._model.look(image)
+        return tuple(level.float() for level in levels)
+
+    def _known(self, memory: StagedMemory, alive: Tensor) -> Instances:
+        """Return what is kept of the tracks in some slots (M,)."""
+        kept = {}
+        for name, birth in unborn(self._model)._asdict().items():
+            if birth.numel():
+                kept[name] = memory[_PREFIX + name][alive]
+            else:
+                kept[name] = birth.to(self.device).expand(len(alive), 0)
+        return Instances(**kept)
+
+    def _match(self, view: View, known: Instances, memory: StagedMemory, alive: Tensor) -> Tensor:
+        """Return the detection of each known track, int64 (M,), or -1."""
+        if not len(alive):
+            return alive
+        pairs = pairs_of(self._model, view, known, self.config.tracking)
+        own = memory[_SUMS][alive].argmax(dim=1)
+        is_same_class = own[:, None] == view.found.classes.argmax(dim=1)
+        return torch.from_numpy(resolve(pairs, is_same_class)).to(self.device)
+
+    def _claim(self, memory: StagedMemory, stamp_ns: int, found: Found, matched: Tensor) -> Tensor:
+        """Return the slot of each detection, int64 (N,), or -1; new tracks get theirs."""
+        count = len(found.score)
+        slot = torch.full((count + 1,), -1, device=self.device)  # the last one is for nobody
+        slots = torch.arange(len(matched), device=self.device)
+        slot[torch.where(matched >= 0, matched, count)] = slots
+        is_birth = (slot[:count] < 0) & (found.score >= self.config.tracking.birth_score)
+        born = memory.claim(stamp_ns, found.score, is_birth, matched >= 0)
+        slot[torch.where(born >= 0, born, count)] = slots
+        return slot[:count]
+
+    def _remember(self, memory: StagedMemory, view: View, slot: Tensor) -> None:
+        """Keep what was seen of each track."""
+        is_seen = slot >= 0
+        rows = slot[is_seen]
+        kept = instances_of(self._model, view)
+        for name, value in kept._asdict().items():
+            if _PREFIX + name in memory.tensors:
+                old = memory[_PREFIX + name]
+                memory.tensors[_PREFIX + name] = old.index_copy(0, rows, value[is_seen])
+        memory.tensors[_SUMS] = memory[_SUMS].index_add(0, rows, view.found.classes[is_seen])
+        memory.tensors[_FRAMES] = memory[_FRAMES].index_add(
+            0, rows, torch.ones_like(view.found.score[is_seen])
+        )
+
+    def _observe(self, memory: StagedMemory, stamp_ns: int, pixels: Tensor) -> None:
+        """Take what is to be seen of each track into the memory."""
+        shares = memory[_SUMS] / memory[_FRAMES].clamp(min=1)[:, None]
+        score = shares.amax(dim=1)
+        boxes, is_visible = label_boxes(pixels.long(), self.config.memory.capacity)
+        is_shown = is_visible & (score >= self.config.min_score)
+        memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
+
+    def save(self, state: VisstgState) -> Snapshot:
+        """See `Method.save`."""
+        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
+        if state.scene is not None:
+            tensors |= {f'scene.{n}': value for n, value in state.scene._asdict().items()}
+            tensors['scene.size'] = torch.tensor(state.size)
+        meta = {
+            'method': self.name,
+            'config': fixed_values(self.config),
+            'classes': list(self.classes),
+        }
+        return Snapshot(tensors, meta)
+
+    def restore(self, snapshot: Snapshot) -> VisstgState:
+        """See `Method.restore`."""
+        state = self.init_state()
+        check_origin(snapshot, self.save(state).meta)
+        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'scene': {}}
+        for name, value in snapshot.tensors.items():
+            prefix, _, rest = name.partition('.')
+            parts.setdefault(prefix, {})[rest] = value
+        state.memory.restore(parts.pop('memory'))
+        scene = parts.pop('scene')
+        if parts:
+            raise ValueError(f'tensors: unexpected {sorted(parts)}')
+        if scene:
+            state.scene, state.size = self._scene_of(scene)
+        return state
+
+    def _scene_of(self, tensors: Mapping[str, Tensor]) -> tuple[Scene, tuple[int, int]]:
+        """Return the last frame that `save` wrote."""
+        got = {name: (tuple(value.shape), value.dtype) for name, value in tensors.items()}
+        if got.get('size') != ((2,), torch.int64):
+            raise ValueError(f'scene: expected its size, two int64, got {got}')
+        rows, columns = tensors['size'].tolist()
+        count = len(places(rows, columns, torch.device('cpu')).xy)
+        expected = {
+            'size': ((2,), torch.int64),
+            'features': ((1, count, self._model.config.channels), torch.float32),
+            'controllers': ((1, count, CONTROLLERS), torch.float32),
+        }
+        if got != expected:
+            raise ValueError(f'scene: expected {expected}, got {got}')
+        parts = (tensors[name].to(self.device).clone() for name in Scene._fields)
+        return Scene(*parts), (rows, columns)
+
+    def skip_ids(self, state: VisstgState, highest_id: int) -> None:
+        """See `Method.skip_ids`."""
+        state.memory.skip_ids(highest_id)
+
+    def memory_use(self, state: VisstgState) -> dict[str, int]:
+        """See `Method.memory_use`."""
+        return state.memory.sizes()
