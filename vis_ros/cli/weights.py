@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`vis_ros weights import`: official weights as files of ours."""
+"""`vis_ros weights`: official weights as files of ours, and trained ones made small to ship."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         'weights',
-        help='import weights of other code',
+        help='import weights of other code, pack own ones',
         description='Weights files. What they are and how they are named: docs/weights.md.',
     )
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
@@ -43,6 +43,41 @@ def add_parser(commands: Any) -> None:
         help='names of the classes without background, in the order of the training',
     )
     importer.set_defaults(run=run)
+    packer = actions.add_parser(
+        'pack',
+        help='half-precision copy of trained weights, to ship',
+        description='Write a copy of trained weights with 16 bits a number, half as large. Prints '
+        'the entry for models/weights.yaml.',
+    )
+    packer.add_argument('file', metavar='FILE', type=Path, help='model.safetensors of a training')
+    packer.add_argument('--as', dest='name', required=True, help='name of the new weights')
+    packer.add_argument('--out', type=Path, default=Path(), metavar='DIR', help='folder (here)')
+    packer.set_defaults(run=pack)
+
+
+def pack(args: argparse.Namespace) -> int:
+    """Run the subcommand `pack`.
+
+    Raises:
+        ValueError: The name is no file name, the new file exists, or the old one is no weights
+            file of a training.
+    """
+    from vis_ros.pipeline.packed_weights import packed_entry, write_packed
+
+    target = _target(args)
+    write_packed(args.file, target)
+    sys.stdout.write(packed_entry(args.name, target))
+    return 0
+
+
+def _target(args: argparse.Namespace) -> Path:
+    """Return the path of the new file."""
+    if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9_.-]*', args.name):
+        raise ValueError(f'--as: expected letters, digits, _, - and ., got {args.name!r}')
+    target: Path = args.out / f'{args.name}.safetensors'
+    if target.exists():
+        raise ValueError(f'--as: {target} exists already')
+    return target
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,11 +89,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from vis_ros.pipeline.official_weights import manifest_entry, read_official, write_official
 
-    if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9_.-]*', args.name):
-        raise ValueError(f'--as: expected letters, digits, _, - and ., got {args.name!r}')
-    target = args.out / f'{args.name}.safetensors'
-    if target.exists():
-        raise ValueError(f'--as: {target} exists already')
+    target = _target(args)
     official = read_official(args.file, args.classes)
     write_official(official, target)
     meta = official.meta

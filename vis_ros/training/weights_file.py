@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 
@@ -23,5 +23,6 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, 
     """
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     part = path.with_suffix('.part')
-    save_file(plain, part, metadata={'vis_ros': json.dumps(dict(meta), sort_keys=True)})
+    data = save(plain, metadata={'vis_ros': json.dumps(dict(meta), sort_keys=True)})
+    part.write_bytes(data)  # save_file would make it unreadable for others
     part.replace(path)
