@@ -8,11 +8,14 @@ import dataclasses
 
 import pytest
 import torch
+from torchvision.ops import DeformConv2d
 
+from vis_ros.nn.maskprop import propagation
 from vis_ros.nn.maskprop.config import MaskPropSizes, PropagationOptions, RefinementOptions
 from vis_ros.nn.maskprop.flow import FlowPropagation, warp_masks
 from vis_ros.nn.maskprop.propagation import Propagation, box_regions, instance_features
 from vis_ros.nn.maskprop.refinement import Refinement, crop, crop_masks, windows
+from vis_ros.nn.maskprop.warping import warp
 
 SIZE = (10, 14)
 CHANNELS = 4
@@ -27,10 +30,10 @@ def branch(**options: object) -> Propagation:
 def mirror(**options: object) -> Propagation:
     """Return a branch that copies: one dilation hands on the cell under its middle tap."""
     module = branch(**options)
-    for index, warp in enumerate(module.warps):
-        warp.weight.zero_()
+    for index, layer in enumerate(module.warps):
+        layer.weight.zero_()
         if index == 0:
-            warp.weight[:, :, 1, 1] = torch.eye(CHANNELS)
+            layer.weight[:, :, 1, 1] = torch.eye(CHANNELS)
     return module
 
 
@@ -44,6 +47,12 @@ def square(top: int, left: int, side: int = 3) -> torch.Tensor:
     mask = torch.zeros(1, *SIZE)
     mask[:, top : top + side, left : left + side] = 1
     return mask
+
+
+def segment(module: Propagation, moved: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
+    """Return the masks (N, h, w) of propagated features (N, C, h, w) in one frame."""
+    logits = module.logits(moved[None], frame[None])
+    return module.shares(logits, frame[None])[:, 0]
 
 
 def test_no_instances_give_no_masks() -> None:
@@ -68,13 +77,13 @@ def test_an_untrained_branch_starts_from_standstill() -> None:
 def test_identity_offsets_propagate_onto_itself() -> None:
     features = torch.rand(CHANNELS, *SIZE) + 1
     found = instance_features(features, square(2, 3))
-    assert torch.equal(mirror().warp(found, still()), found)
+    assert torch.equal(mirror().warp(found, still())[0], found)
 
 
 @pytest.mark.parametrize(('dy', 'dx'), [(0, 1), (2, 0), (-1, 3), (3, -2)])
 def test_a_known_translation_moves_exactly(dy: int, dx: int) -> None:
     found = instance_features(torch.ones(CHANNELS, *SIZE), square(3, 5))
-    moved = mirror().warp(found, still(-dy, -dx))  # offsets say where each cell comes from
+    (moved,) = mirror().warp(found, still(-dy, -dx))  # offsets say where each cell comes from
     assert torch.equal(moved, square(3 + dy, 5 + dx)[:, None].expand(1, CHANNELS, *SIZE))
 
 
@@ -84,9 +93,39 @@ def test_dilations_reach_as_far_as_they_say() -> None:
         module = mirror()
         module.warps[0].weight.zero_()
         module.warps[index].weight[:, :, 1, 2] = torch.eye(CHANNELS)  # the cell to the right
-        moved = module.warp(found, still())
+        (moved,) = module.warp(found, still())
         place = moved[0, 0].nonzero().tolist()
         assert place == ([[5, 7 - dilation]] if dilation <= 7 else [])
+
+
+def test_the_gathering_is_torchvisions_deformable_convolution() -> None:
+    torch.manual_seed(1)
+    for dilation in (3, 6, 12):
+        layer = DeformConv2d(3, 5, 3, padding=dilation, dilation=dilation, bias=False)
+        instances = torch.randn(2, 3, *SIZE, requires_grad=True)
+        offsets = torch.randn(4, 18, *SIZE) * 4
+        offsets[0] = 0
+        offsets.requires_grad_()
+        mine = warp(layer, instances, offsets)
+        theirs = [layer(instances, each.expand(2, -1, -1, -1)) for each in offsets]
+        torch.testing.assert_close(mine, torch.stack(theirs), atol=1e-5, rtol=1e-4)
+        target = torch.randn_like(mine)
+        inputs = (instances, offsets, layer.weight)
+        gradients = torch.autograd.grad((mine * target).sum(), inputs)
+        others = torch.autograd.grad((torch.stack(theirs) * target).sum(), inputs)
+        for got, expected in zip(gradients, others, strict=True):
+            is_whole = offsets.detach().floor() == offsets.detach()  # a kink: any side is right
+            if got.shape == offsets.shape:
+                got, expected = got[~is_whole], expected[~is_whole]
+            torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_instances_in_parts_are_instances_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = branch()
+    frames, regions = torch.randn(3, CHANNELS, *SIZE), torch.rand(5, *SIZE)
+    together = module(frames[1], frames, regions)
+    monkeypatch.setattr(propagation, '_TABLE', 2 * 9 * frames[0].numel())
+    torch.testing.assert_close(module(frames[1], frames, regions), together)
 
 
 def test_merging_by_mean_is_a_third_of_the_sum() -> None:
@@ -99,7 +138,7 @@ def test_merging_by_mean_is_a_third_of_the_sum() -> None:
 def test_segmentation_against_plain_loops(fuse: str) -> None:
     module = branch(fuse=fuse)
     moved, frame = torch.randn(3, CHANNELS, *SIZE), torch.randn(CHANNELS, *SIZE)
-    masks = module.segment(moved, frame)
+    masks = segment(module, moved, frame)
     weight, bias = module.score.weight[0, :, 0, 0], module.score.bias[0]
     padded = torch.nn.functional.pad(frame, (1, 1, 1, 1))
     for y, x in ((0, 0), (4, 7), (9, 13)):
@@ -119,9 +158,9 @@ def test_shares_add_up_to_the_attention() -> None:
     moved, frame = torch.randn(3, CHANNELS, *SIZE), torch.randn(CHANNELS, *SIZE)
     module = branch()
     attention = torch.sigmoid(module.attention(frame[None])[0, 0])
-    torch.testing.assert_close(module.segment(moved, frame).sum(dim=0), attention)
-    torch.testing.assert_close(module.segment(moved[:1], frame)[0], attention)
-    with_ground = branch(background=True).segment(moved, frame).sum(dim=0)
+    torch.testing.assert_close(segment(module, moved, frame).sum(dim=0), attention)
+    torch.testing.assert_close(segment(module, moved[:1], frame)[0], attention)
+    with_ground = segment(branch(background=True), moved, frame).sum(dim=0)
     assert (with_ground < attention).all()
 
 
@@ -130,7 +169,7 @@ def test_without_a_rectifier_the_frame_cancels() -> None:
     moved, frame = torch.randn(2, CHANNELS, *SIZE), torch.randn(CHANNELS, *SIZE)
 
     def shares(module: Propagation, other: torch.Tensor) -> torch.Tensor:
-        masks = module.segment(moved, other)
+        masks = segment(module, moved, other)
         return masks / masks.sum(dim=0)
 
     linear, rectified = branch(fuse='linear'), branch()
@@ -148,7 +187,7 @@ def test_whole_branch_is_its_steps() -> None:
     for k in range(3):
         offsets = module.motion_offsets(frames[1:2], frames[k : k + 1])
         moved = module.warp(instance_features(frames[1], regions), offsets)
-        torch.testing.assert_close(masks[:, k], module.segment(moved, frames[k]))
+        torch.testing.assert_close(masks[:, k], segment(module, moved[0], frames[k]))
 
 
 def test_boxes_as_regions() -> None:

@@ -102,7 +102,7 @@ class DetectionOptions:
     )
     mask_threshold: float = option(
         0.5,
-        "Pixels above this probability belong to an instance's mask; not in the paper.",
+        "Pixels from this probability on belong to an instance's mask; not in the paper.",
         minimum=0.0,
         maximum=1.0,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vis_ros.nn.maskprop.config import STRIDE, ModelOptions, sizes_of
 from vis_ros.nn.maskprop.detector import Features, Instances, VideoMaskRcnn, paste_soft
@@ -50,6 +51,36 @@ class MaskProp(nn.Module):
             return box_regions(found.boxes, size, STRIDE)
         soft = paste_soft(found.masks, found.boxes, size, STRIDE)
         return (soft > 0.5).to(soft.dtype) if options.region == 'binary' else soft
+
+    def propagate(self, source: Tensor, others: Tensor, regions: Tensor, centre: int) -> Tensor:
+        """Return the clip-level tracks of N instances, float (N, T, h, w) in [0, 1].
+
+        Args:
+            source: What the ring keeps of the frame with the instances, see `view`.
+            others: The same of all T frames of the clip, this one included.
+            regions: float tensor (N, h, w), see `regions`.
+            centre: Which of the T frames it is.
+        """
+        if self.options.tracking == 'flow':
+            masks: Tensor = self.flow(source, others, regions)
+        else:
+            masks = self.propagation(source, others, regions)
+        if self.options.propagation.frame_masks or self.options.tracking == 'flow':
+            masks[:, centre] = regions
+        return masks
+
+    def view(self, picture: Tensor, features: Features) -> Tensor:
+        """Return what propagation needs to know of a frame: features, or for flow the input.
+
+        Args:
+            picture: uint8 tensor (h, w, 3), without padding.
+            features: Of this one frame.
+        """
+        if self.options.tracking != 'flow':
+            return features.middle[0]
+        below = features.padded[0] - picture.shape[0]
+        right = features.padded[1] - picture.shape[1]
+        return functional.pad(picture, (0, 0, 0, right, 0, below))
 
     def refine(self, image: Tensor, found: Instances) -> tuple[Tensor, Tensor]:
         """Return refined masks and the squares in which they lie.

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from vis_ros.nn.maskprop.config import DILATIONS, PropagationOptions
+from vis_ros.nn.maskprop.warping import TAPS, warp
 
-_TAPS = 9  # of a 3x3 kernel
+_TABLE = 1 << 24  # numbers
 
 
 class ResidualBlock(nn.Module):
@@ -51,7 +52,7 @@ class Propagation(nn.Module):
 
         self.options = options
         self.motion = ResidualBlock(channels, motion)
-        offsets = [nn.Conv2d(motion, 2 * _TAPS, 3, padding=d, dilation=d) for d in DILATIONS]
+        offsets = [nn.Conv2d(motion, 2 * TAPS, 3, padding=d, dilation=d) for d in DILATIONS]
         self.offsets = nn.ModuleList(offsets)
         self.warps = nn.ModuleList(
             DeformConv2d(channels, channels, 3, padding=d, dilation=d, bias=False)
@@ -73,13 +74,14 @@ class Propagation(nn.Module):
         """
         if not len(regions):
             return others.new_zeros((0, len(others), *others.shape[-2:]))
-        instances = instance_features(source, regions)
         offsets = self.motion_offsets(source[None], others)
-        masks = [
-            self.segment(self.warp(instances, [each[k : k + 1] for each in offsets]), other)
-            for k, other in enumerate(others)
+        # what the weights make of so many instances stays below 64 MB
+        step = max(1, _TABLE // (TAPS * source.numel()))
+        logits = [
+            self.logits(self.warp(instance_features(source, part), offsets), others)
+            for part in regions.split(step)
         ]
-        return torch.stack(masks, dim=1)
+        return self.shares(torch.cat(logits), others)
 
     def motion_offsets(self, source: Tensor, others: Tensor) -> list[Tensor]:
         """Return the offsets of each dilation, float (T, 18, h, w), (y, x) in cells.
@@ -92,36 +94,44 @@ class Propagation(nn.Module):
         return [layer(moved) for layer in self.offsets]
 
     def warp(self, instances: Tensor, offsets: list[Tensor]) -> Tensor:
-        """Return propagated features g (N, C, h, w) of instance features (N, C, h, w).
+        """Return propagated features g, float (T, N, C, h, w).
 
         Args:
-            instances: Features of each instance in its frame.
-            offsets: For each dilation, float (1, 18, h, w); all instances move by the same.
+            instances: float tensor (N, C, h, w), features of each instance in its frame.
+            offsets: For each dilation, float (T, 18, h, w); all instances move by the same.
         """
-        size = len(instances)
         parts = [
-            warp(instances, each.expand(size, -1, -1, -1))
-            for warp, each in zip(self.warps, offsets, strict=True)
+            warp(convolution, instances, each)
+            for convolution, each in zip(self.warps, offsets, strict=True)
         ]
-        total = torch.stack(parts).sum(dim=0)
+        total = parts[0] + parts[1] + parts[2]
         return total / len(parts) if self.options.merge == 'mean' else total
 
-    def segment(self, propagated: Tensor, other: Tensor) -> Tensor:
-        """Return the masks of N instances in a frame, float (N, h, w) in [0, 1].
+    def logits(self, propagated: Tensor, others: Tensor) -> Tensor:
+        """Return the scores of N instances in T frames, float (N, T, h, w).
 
         Args:
-            propagated: float tensor (N, C, h, w).
-            other: float tensor (C, h, w), features of the frame.
+            propagated: float tensor (T, N, C, h, w).
+            others: float tensor (T, C, h, w), features of the frames.
         """
-        fused = propagated + other
+        fused = propagated + others[:, None]
         if self.options.fuse == 'relu':
             fused = torch.relu(fused)
-        logits = self.score(fused)[:, 0]  # (N, h, w)
-        attention = torch.sigmoid(self.attention(other[None])[0])  # (1, h, w)
+        scores: Tensor = self.score(fused.flatten(0, 1))  # (T * N, 1, h, w)
+        return scores.reshape(*fused.shape[:2], *fused.shape[3:]).transpose(0, 1)
+
+    def shares(self, logits: Tensor, others: Tensor) -> Tensor:
+        """Return masks in [0, 1]: the softmax over instances, times the attention.
+
+        Args:
+            logits: float tensor (N, T, h, w).
+            others: float tensor (T, C, h, w), features of the frames.
+        """
+        count = len(logits)
+        attention = torch.sigmoid(self.attention(others))[:, 0]  # (T, h, w)
         if self.options.background:
             logits = torch.cat((logits, torch.zeros_like(logits[:1])))
-        shares = logits.softmax(dim=0)
-        return shares[: len(propagated)] * attention
+        return logits.softmax(dim=0)[:count] * attention
 
 
 def instance_features(features: Tensor, regions: Tensor) -> Tensor:
