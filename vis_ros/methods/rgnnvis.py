@@ -14,13 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.report import report_tracks
 from vis_ros.memory.snapshot import Snapshot
+from vis_ros.methods._learned import (
+    check_origin,
+    class_names,
+    config_of_file,
+    masks_of_labels,
+)
 from vis_ros.methods.base import Method, register_method
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.masks import label_boxes, label_image
@@ -29,9 +34,8 @@ from vis_ros.nn.rgnn.state import RgnnState, Tracks
 from vis_ros.nn.weights import LoadedWeights, load_strictly
 from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
-from vis_ros.ops.rle import encode
-from vis_ros.structures import Frame, FrameResult, Rle
-from vis_ros.structures.options import differences, fixed_values, option, replace_config, values_of
+from vis_ros.structures import Frame, FrameResult
+from vis_ros.structures.options import fixed_values, option
 
 _SEED = 0  # of random parameters
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
@@ -99,8 +103,10 @@ class RgnnVisMethod(Method):
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
         if weights is None:
             raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
-        super().__init__(_of_file(config, weights.meta), weights=weights, device=device)
-        self.classes = _classes(self.config, weights)
+        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
+        head = weights.tensors.get('detector.semantic.bias')
+        count = 1 if head is None else len(head)
+        self.classes = class_names(self.config.classes, weights.meta, count)
         self.device = torch.device(device)
         with torch.random.fork_rng(devices=()):
             torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
@@ -145,7 +151,7 @@ class RgnnVisMethod(Method):
         look = self._model.tracker.look(detected.stride16, detected.stride32, detected.found)
         size = (frame.height, frame.width)
         labels = self.track(state, Seen(detected.found, look), frame.stamp_ns, size)
-        tracks = report_tracks(state.memory, _cut(labels.cpu().numpy(), state.memory))
+        tracks = report_tracks(state.memory, masks_of_labels(labels.cpu().numpy(), state.memory))
         return FrameResult(frame.stamp_ns, frame.frame_id, *size, tracks)
 
     @torch.inference_mode()
@@ -222,10 +228,8 @@ class RgnnVisMethod(Method):
 
     def restore(self, snapshot: Snapshot) -> RgnnVisState:
         """See `Method.restore`."""
-        for name, value in self.save(self.init_state()).meta.items():
-            if (other := snapshot.meta.get(name)) != value:
-                raise ValueError(f'memory of another {name}: {_difference(other, value)}')
         state = self.init_state()
+        check_origin(snapshot, self.save(state).meta)
         parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'empty': {}}
         for name, value in snapshot.tensors.items():
             prefix, _, rest = name.partition('.')
@@ -245,25 +249,6 @@ class RgnnVisMethod(Method):
         return state.memory.sizes()
 
 
-def _of_file(config: RgnnVisConfig, meta: Mapping[str, Any]) -> RgnnVisConfig:
-    """Return the configuration with the file's own values where an option has its default."""
-    defaults, given = values_of(type(config)), values_of(config)
-    own = dict(meta.get('config') or {})
-    return replace_config(
-        config, {name: own[name] for name in own if given.get(name) == defaults.get(name)}
-    )
-
-
-def _classes(config: RgnnVisConfig, weights: LoadedWeights) -> tuple[str, ...]:
-    if config.classes:
-        return config.classes
-    if named := weights.meta.get('classes'):
-        return tuple(map(str, named))
-    head = weights.tensors.get('detector.semantic.bias')
-    count = 1 if head is None else len(head)
-    return ('object',) if count == 1 else tuple(f'class {k + 1}' for k in range(count))
-
-
 def _load(model: RgnnVis, weights: LoadedWeights) -> None:
     has_tracker = any(name.startswith('tracker.') for name in weights.tensors)
     if weights.tensors and not has_tracker:
@@ -274,17 +259,6 @@ def _load(model: RgnnVis, weights: LoadedWeights) -> None:
     load_strictly(model, weights)
 
 
-def _cut(labels: np.ndarray, memory: StagedMemory) -> Any:
-    """Return a function that gives the mask of a slot."""
-    boxes = memory['box'].cpu().numpy().astype(np.int64)
-
-    def mask_of(slot: int) -> Rle:
-        x1, y1, x2, y2 = boxes[slot].tolist()
-        return encode(labels[y1:y2, x1:x2] == slot + 1, x=x1, y=y1)
-
-    return mask_of
-
-
 def _empty_of(parts: Mapping[str, Tensor], like: Tracks) -> Tracks:
     """Return the empty track that `save` wrote."""
     expected = {name: value for name, value in like._asdict().items() if value.numel()}
@@ -292,9 +266,3 @@ def _empty_of(parts: Mapping[str, Tensor], like: Tracks) -> Tracks:
     if shapes != {name: (tuple(value.shape), value.dtype) for name, value in expected.items()}:
         raise ValueError(f'empty track: expected {sorted(expected)}, got {shapes}')
     return like._replace(**{n: v.to(expected[n].device).clone() for n, v in parts.items()})
-
-
-def _difference(other: Any, mine: Any) -> str:
-    if not isinstance(other, dict) or not isinstance(mine, dict):
-        return f'was {other!r}, is {mine!r}'
-    return differences(other, mine)
