@@ -68,7 +68,7 @@ def edge_loss(
     assert window is not None
     assert edges is not None
     with torch.no_grad():
-        owner = owners_of(target.heat, least_heat)  # (B, P)
+        owner = owners_of(target.heat, target.positives, least_heat)  # (B, P)
         score, guess = target.output.dense.heat.sigmoid().max(dim=2)
         guess = torch.where(score > least_score, guess, -1)
         true = target.objects.class_ids.gather(1, (owner - 1).clamp(min=0))

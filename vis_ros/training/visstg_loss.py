@@ -88,9 +88,11 @@ class VisstgLossConfig:
         0.7, 'Overlap that the radius of the Gaussians stands for.', minimum=0.1, maximum=0.95
     )
     edge_heat: float = option(
-        0.5,
-        'Places of at least this much heat stand for their object in the loss of the edges.',
-        minimum=0.01,
+        0.01,
+        'In the loss of the edges, places stand for an object that are within `radius` of its '
+        'centre or have at least this much heat. Less than edge_score, since the heat map is '
+        'taught to be above that around a centre.',
+        minimum=0.001,
         maximum=1.0,
     )
     edge_score: float = option(

@@ -157,10 +157,17 @@ def heat_of(heat: Tensor, objects: Objects, num_classes: int) -> Tensor:
     return nothing.scatter_reduce(1, index, heat, 'amax').transpose(1, 2)
 
 
-def owners_of(heat: Tensor, least: float) -> Tensor:
-    """Return who is at each place, int64 (B, P): j + 1, or 0 where no object's heat is enough."""
+def owners_of(heat: Tensor, positives: Positives, least: float) -> Tensor:
+    """Return who is at each place, int64 (B, P): j + 1, or 0.
+
+    Args:
+        heat: float tensor (B, J, P), see `gaussians`.
+        positives: Places that describe an object are its.
+        least: So are others of at least this heat.
+    """
     best, index = heat.max(dim=1)
-    return torch.where((best >= least) & (best > 0), index + 1, 0)
+    owner = torch.where((best >= least) & (best > 0), index + 1, 0)
+    return owner.index_put((positives.image, positives.place), positives.owner + 1)
 
 
 def positives_of(
