@@ -184,3 +184,16 @@ def test_a_new_graph_says_little() -> None:
     window = windows(past(4).centres, past(4).is_real, SHAPES, (3, 3, 3, 3, 3))
     found = module(tracks, places, window)
     assert (found.places - places).abs().mean() < 0.1
+
+
+def test_edges_that_are_none_may_be_in_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU the list holds all edges, real or not, with a mask: the same numbers."""
+    for changes in ({}, {'aggregation': 'mean'}):
+        module, (tracks, places, centres) = graph(**changes), world(4)
+        real = torch.tensor([[True, True, False, True], [False] * 4])
+        window = windows(centres, real, SHAPES, SIDES)
+        a = module(tracks, places, window)
+        with monkeypatch.context() as patch:
+            patch.setattr('vis_ros.nn.visstg.graph._waits_for_nothing', lambda device: False)
+            b = module(tracks, places, window)
+        assert all(torch.allclose(x, y, atol=1e-12) for x, y in zip(a, b, strict=True))

@@ -133,35 +133,38 @@ class RelationGraph(nn.Module):
             places: float tensor (B, P, D), features of the current frame.
             window: Which of them are connected.
         """
-        edges = (tracks[:, :, window.level] - _gathered(places, window.place)).abs()
-        graph = Fused(tracks, places, edges * window.is_edge[..., None])
+        links = _links(window, tracks.shape[2], places.shape[1], places.dtype)
+        i, j = tracks.flatten(0, 2), places.flatten(0, 1)
+        edges = (i[links.track] - j[links.place]).abs()
         for index in range(self.rounds):
             own = index % len(self.edge)
-            graph = self._pass(self.edge[own], self.node[own], graph, window)
-        return graph
+            i, j, edges = self._pass(self.edge[own], self.node[own], (i, j, edges), links)
+        whole = edges.new_zeros(window.is_edge.numel(), edges.shape[1])
+        whole = whole.index_copy(0, links.edge, edges * links.share)
+        return Fused(i.view_as(tracks), j.view_as(places), whole.unflatten(0, window.place.shape))
 
-    def _pass(self, edge: nn.Module, node: nn.Module, graph: Fused, window: Window) -> Fused:
+    def _pass(
+        self, edge: nn.Module, node: nn.Module, graph: tuple[Tensor, Tensor, Tensor], links: _Links
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the nodes of tracks and of places, and the R edges, after one round."""
         assert isinstance(edge, PairMlp)
         assert isinstance(node, PairMlp)
         tracks, places, edges = graph
-        place, level, is_edge = window.place, window.level, window.is_edge[..., None]
         by_edge, by_track, by_place = edge.by_part()
-        hidden = functional.linear(edges, by_edge, edge.first.bias)  # (B, M, E, width)
-        hidden = hidden + functional.linear(tracks, by_track)[:, :, level]
-        hidden = hidden + _gathered(functional.linear(places, by_place), place)
-        edges = edge.second(functional.relu(hidden)) * is_edge
+        hidden = functional.linear(edges, by_edge, edge.first.bias)  # (R, width)
+        hidden = hidden + functional.linear(tracks, by_track)[links.track]
+        hidden = hidden + functional.linear(places, by_place)[links.place]
+        edges = edge.second(functional.relu(hidden))
         by_edge, by_node = node.by_part()
         common = functional.linear(edges, by_edge, node.first.bias)
-        to_track = common + functional.linear(tracks, by_node)[:, :, level]
-        to_place = common + _gathered(functional.linear(places, by_node), place)
-        at_tracks = _summed_by_level(functional.relu(to_track) * is_edge, level, tracks.shape[2])
-        at_places = _scattered(functional.relu(to_place) * is_edge, place, places.shape[1])
-        count = is_edge.to(edges.dtype)
-        tracks = tracks + self._finish(
-            node, at_tracks, _summed_by_level(count, level, tracks.shape[2])
-        )
-        places = places + self._finish(node, at_places, _scattered(count, place, places.shape[1]))
-        return Fused(tracks, places, edges)
+        after = []
+        for nodes, row in ((tracks, links.track), (places, links.place)):
+            hidden = functional.relu(common + functional.linear(nodes, by_node)[row])
+            total = hidden.new_zeros(len(nodes), hidden.shape[1])
+            total = total.index_add(0, row, hidden * links.share)
+            count = links.share.new_zeros(len(nodes), 1).index_add(0, row, links.share)
+            after.append(nodes + self._finish(node, total, count))
+        return after[0], after[1], edges
 
     def _finish(self, node: PairMlp, total: Tensor, count: Tensor) -> Tensor:
         """Return the last layer of sums (..., width) over `count` (..., 1) edges."""
@@ -169,29 +172,42 @@ class RelationGraph(nn.Module):
         return message / count.clamp(min=1) if self.is_mean else message
 
 
-def _gathered(values: Tensor, place: Tensor) -> Tensor:
-    """Return rows (B, M, E, C) of values (B, P, C) by place (B, M, E)."""
-    index = _rows_of_all(place, values.shape[1])
-    return values.flatten(0, 1).index_select(0, index).unflatten(0, place.shape)
+class _Links(NamedTuple):
+    """The edges of all images in one list of R rows.
 
-
-def _scattered(values: Tensor, place: Tensor, count: int) -> Tensor:
-    """Return the sums (B, count, C) of values (B, M, E, C) over the edges of each place."""
-    nothing = values.new_zeros(len(values) * count, values.shape[3])
-    index = _rows_of_all(place, count)
-    return nothing.index_add(0, index, values.flatten(0, 2)).unflatten(0, (len(values), count))
-
-
-def _rows_of_all(place: Tensor, count: int) -> Tensor:
-    """Return places (B, M, E) as rows (B * M * E,) of all images' places put together.
-
-    Whole rows are copied and added several times as fast as with `gather` and `scatter_add`.
+    Args:
+        track: int64 tensor (R,), row among the nodes (B * M * L) of tracks.
+        place: int64 tensor (R,), row among the nodes (B * P) of places.
+        edge: int64 tensor (R,), row among all (B * M * E) edges, real or not.
+        share: float tensor (R, 1), 1 for a real edge, else 0.
     """
-    start = torch.arange(len(place), device=place.device)[:, None, None] * count
-    return (place + start).flatten()
+
+    track: Tensor
+    place: Tensor
+    edge: Tensor
+    share: Tensor
 
 
-def _summed_by_level(values: Tensor, level: Tensor, count: int) -> Tensor:
-    """Return the sums (B, M, count, C) of values (B, M, E, C) over the edges of each level."""
-    nothing = values.new_zeros(*values.shape[:2], count, values.shape[3])
-    return nothing.index_add(2, level, values)
+def _links(window: Window, levels: int, places: int, dtype: torch.dtype) -> _Links:
+    """Return the edges as a list.
+
+    On a CPU, where nothing has to be waited for, it holds only real ones; elsewhere all, so that
+    its length does not depend on values.
+    """
+    batch, tracks = window.place.shape[:2]
+    device = window.place.device
+    first = torch.arange(batch * tracks, device=device).view(batch, tracks, 1) * levels
+    track = (first + window.level).flatten()
+    start = torch.arange(batch, device=device)[:, None, None] * places
+    place = (window.place + start).flatten()
+    is_edge = window.is_edge.flatten()
+    if _waits_for_nothing(device):
+        edge = torch.nonzero(is_edge)[:, 0]
+        track, place, is_edge = track[edge], place[edge], is_edge[edge]
+    else:
+        edge = torch.arange(len(is_edge), device=device)
+    return _Links(track, place, edge, is_edge[:, None].to(dtype))
+
+
+def _waits_for_nothing(device: torch.device) -> bool:
+    return device.type == 'cpu'
