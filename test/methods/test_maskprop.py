@@ -83,8 +83,9 @@ def fits(
     for before in range(max(0, t - reach), t):
         both = [k for k in clips[t] if k in clips[before]]
         for j, owner in enumerate(owners[before]):
-            pairs = [float(soft_iou(clips[t][k][i], clips[before][k][j])) for k in both]
-            values[owner].append(sum(pairs) / len(pairs))
+            mine = torch.stack([clips[t][k][i] for k in both])
+            theirs = torch.stack([clips[before][k][j] for k in both])
+            values[owner].append(float(soft_iou(mine, theirs).sum()) / len(both))
     return [sum(each) / len(each) if each else 0.0 for each in values]
 
 
