@@ -26,13 +26,14 @@ from vis_ros.detectors.yolact import YolactDetector, YolactDetectorConfig
 from vis_ros.evaluation.evaluation import evaluate
 from vis_ros.evaluation.results import ResultTrack
 from vis_ros.evaluation.run_results import VideoResults
-from vis_ros.evaluation.ytvis import Annotations, read_annotations
+from vis_ros.evaluation.ytvis import Annotations, Video, read_annotations
 from vis_ros.methods import METHODS
 from vis_ros.pipeline.weights import load_weights, sha256_of
 from vis_ros.structures import Detections, Frame
 from vis_ros.structures.options import build_config
 from vis_ros.training.sources import ANNOTATIONS, IMAGES, DataConfig, open_folders
 
+_TUNED = 8  # videos of each benchmark that the options are tuned on
 CHOICES: dict[str, dict[str, Sequence[Any]]] = {
     'iou': {
         'min_score': (0.05, 0.1, 0.2, 0.3, 0.4),
@@ -77,15 +78,16 @@ class Replayed:
 
 
 class Footage:
-    """Videos with ground truth, and the detections in them."""
+    """Videos with ground truth, and the detections in them; the first `limit` ones."""
 
     def __init__(
-        self, data: YtvisData, annotations: Annotations, detector: YolactDetector
+        self, data: YtvisData, annotations: Annotations, detector: YolactDetector, limit: int
     ) -> None:
-        self.annotations, self.videos = annotations, data.videos
+        self.videos = data.videos[:limit]
+        self.annotations = _only(annotations, self.videos)
         self.frames: list[list[Frame]] = []
         self.found: list[list[Detections]] = []
-        for number, video in enumerate(data.videos):
+        for number, video in enumerate(self.videos):
             images = data.clip(number, range(video.length)).images
             frames = [Frame(image, round(t * 1e9 / FPS)) for t, image in enumerate(images)]
             self.found.append([detector.detect(None, frame)[1] for frame in frames])
@@ -110,7 +112,7 @@ class Footage:
 
 
 def tuned(name: str, parts: Sequence[Footage], replayed: Replayed) -> dict[str, Any]:
-    """Return the best options, found by going over each of them twice."""
+    """Return the best options, found by going over each of them once."""
 
     def score(options: dict[str, Any]) -> float:
         values = [
@@ -123,17 +125,16 @@ def tuned(name: str, parts: Sequence[Footage], replayed: Replayed) -> dict[str, 
 
     best: dict[str, Any] = {}
     top = score(best)
-    for _ in range(2):
-        for option, values in CHOICES[name].items():
-            for value in values:
-                if value == best.get(option):
-                    continue
-                given = {**best, option: value}
-                if given.get('birth_score', 0.5) < given.get('min_score', 0.3):
-                    given['birth_score'] = given['min_score']
-                if (now := score(given)) > top:
-                    best, top = given, now
-        print(name, round(top, 4), best, flush=True)
+    for option, values in CHOICES[name].items():
+        for value in values:
+            if value == best.get(option):
+                continue
+            given = {**best, option: value}
+            if given.get('birth_score', 0.5) < given.get('min_score', 0.3):
+                given['birth_score'] = given['min_score']
+            if (now := score(given)) > top:
+                best, top = given, now
+    print(name, round(top, 4), best, flush=True)
     return best
 
 
@@ -157,7 +158,7 @@ def main() -> int:
         open_folders(DataConfig(folders=(str(folder),), hold_out=0.06))[1][0] for folder in folders
     ]
     validation = [
-        Footage(data, _only(read_annotations(folder / ANNOTATIONS), data), detector)
+        Footage(data, read_annotations(folder / ANNOTATIONS), detector, _TUNED)
         for data, folder in zip(held_out, folders, strict=True)
     ]
     chosen = {name: tuned(name, validation, replayed) for name in names}
@@ -168,7 +169,7 @@ def main() -> int:
     for benchmark in benchmarks:
         folder = args.work / 'data' / benchmark / 'heldout'
         annotations = read_annotations(folder / ANNOTATIONS)
-        part = Footage(YtvisData(annotations, folder / IMAGES), annotations, detector)
+        part = Footage(YtvisData(annotations, folder / IMAGES), annotations, detector, 10**9)
         for name, options in chosen.items():
             documents[name][benchmark] = figures(annotations, part.run(name, options, replayed))
             print(name, benchmark, documents[name][benchmark], flush=True)
@@ -177,9 +178,9 @@ def main() -> int:
     return 0
 
 
-def _only(annotations: Annotations, data: YtvisData) -> Annotations:
-    """Return the annotations of the videos of a data set."""
-    videos = {video.video_id: video for video in data.videos}
+def _only(annotations: Annotations, kept: Sequence[Video]) -> Annotations:
+    """Return the annotations of some of the videos."""
+    videos = {video.video_id: video for video in kept}
     tracks = tuple(track for track in annotations.tracks if track.video_id in videos)
     return Annotations(videos, annotations.categories, tracks)
 

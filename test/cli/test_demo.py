@@ -124,7 +124,6 @@ def test_wrong_arguments(monkeypatch, ran, tiny, tmp_path, capsys, words, error)
 def test_the_learned_part_as_processes(monkeypatch, tiny, tmp_path, capfd):
     pytest.importorskip('cyclonedds')
     monkeypatch.setattr(demo, 'LEARNED_SOURCE', SHORT)
-    monkeypatch.setattr('vis_ros.cli.demo_part._DRAIN_S', 0.0)
     monkeypatch.setenv('ROS_DOMAIN_ID', str(10 + os.getpid() % 90))
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     words = ('--part', 'learned', '--weights', tiny, '--out', tmp_path)

@@ -1,5 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import cv2
 import numpy as np
 import pytest
 from tiny_videos import MemoryData, painted
@@ -8,7 +9,13 @@ from torch.utils.data import DataLoader
 from vis_ros.data.augment import AugmentConfig
 from vis_ros.data.batch import collate
 from vis_ros.data.joined_data import JoinedData
-from vis_ros.data.sampling import ClipDataset, SamplingConfig, clip_frames, video_order
+from vis_ros.data.sampling import (
+    ClipDataset,
+    SamplingConfig,
+    before_workers,
+    clip_frames,
+    video_order,
+)
 from vis_ros.structures.options import options_of
 
 SIZE = (12, 16)
@@ -162,6 +169,9 @@ def test_workers_give_the_same_batches():
     data = data_of(6, 9, 7, 5)
     dataset = clips(data, frames=4, augmentation=AugmentConfig(fit_height=20, fit_width=30))
     keys = [[(0, 0), (0, 1)], [(0, 2), (0, 3)], [(1, 0), (1, 1)]]
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 0)  # starts OpenCV's threads
+    before_workers()
     loader = DataLoader(dataset, batch_sampler=keys, collate_fn=collate, num_workers=1)
     for (images, truth), key in zip(loader, keys, strict=True):
         expected_images, expected = collate([dataset[pair] for pair in key])

@@ -25,7 +25,7 @@ from vis_ros.cli.demo_report import make_report
 from vis_ros.cli.demo_score import describe, score_bag
 
 LEARNED_METHOD = 'rgnnvis_pp'
-LEARNED_SOURCE = 'synth:crowded,video=0,length=80'  # a held-out video, and how it goes on
+LEARNED_SOURCE = 'synth:easy,video=1,length=80'  # a held-out video, and how it goes on
 _PICTURES = ('overlay.mp4', 'contact_sheet.png')
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from vis_ros.data.augment import AugmentConfig, augment, drop_unseen, resize_clip
 from vis_ros.data.clip import Clip, DataSet
@@ -24,6 +24,14 @@ from vis_ros.data.joined_data import JoinedData
 from vis_ros.structures.options import option
 
 _ORDER, _ITEM = 0, 1  # first word of a seed: what the numbers are for
+
+
+def before_workers() -> None:
+    """Stop OpenCV's threads; to be called before worker processes are forked.
+
+    A worker that was forked while they live waits for them for ever.
+    """
+    cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True)
@@ -151,8 +159,6 @@ class ClipDataset(Dataset[Clip]):
             IndexError: The epoch has no such place.
             ValueError: A file of the data set is missing or damaged; the text names it.
         """
-        if get_worker_info() is not None:
-            cv2.setNumThreads(1)  # the workers share the cores
         video = self.video(epoch, place)
         rng = np.random.default_rng((_ITEM, self._seed, epoch, place))
         frames = clip_frames(self._data.lengths[video], self._sampling.frames, rng.random())

@@ -26,6 +26,7 @@ from rich.progress import Progress as Bar
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from vis_ros.data.sampling import before_workers
 from vis_ros.training.checkpoint import Progress, load_progress, save_progress
 from vis_ros.training.logs import Logs, NoLogs
 from vis_ros.training.schedule import ScheduleConfig, batches, learning_rate
@@ -131,6 +132,8 @@ class _Run:
             rank=fabric.global_rank,
             ranks=fabric.world_size,
         )
+        if config.workers:
+            before_workers()
         loader = DataLoader(
             Items(task),
             batch_sampler=_Listed(sequence),
