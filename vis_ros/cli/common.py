@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import shtab
-import yaml
 
 from vis_ros.ros.host import Host
 from vis_ros.structures.options import flatten
+from vis_ros.structures.settings import parse_settings, parse_yaml
 
 if TYPE_CHECKING:  # the command starts without what footage needs
     from vis_ros.media.source import Source
@@ -122,24 +122,12 @@ def method_config(args: argparse.Namespace) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if args.config_file is not None:
         what = f'--config-file {args.config_file}'
-        loaded = _yaml(what, args.config_file.read_text())
+        loaded = parse_yaml(args.config_file.read_text(), what)
         if not isinstance(loaded, dict | None):
             raise ValueError(f'{what}: expected names with values')
         config.update(flatten(_config_part(loaded or {})))
-    for item in args.config:
-        name, found, value = item.partition('=')
-        if not found or not name:
-            raise ValueError(f'--config {item!r}: expected NAME=VALUE')
-        config[name] = _yaml(f'--config {item!r}', value)
+    config.update(parse_settings(args.config, '--config'))
     return config
-
-
-def _yaml(what: str, text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = ' '.join(str(error).split())
-        raise ValueError(f'{what}: is no YAML: {reason}') from error
 
 
 def _config_part(loaded: dict[str, Any]) -> dict[str, Any]:

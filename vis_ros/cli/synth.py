@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import shtab
-import yaml
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
@@ -54,6 +53,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
     from vis_ros.structures.options import replace_config
+    from vis_ros.structures.settings import parse_settings
     from vis_ros.synth.data_set import DataSetFolder, Job, write_part
     from vis_ros.synth.video import find_benchmark
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     ):
         if value < least:
             raise ValueError(f'{name}: expected {least} or more, got {value}')
-    config = replace_config(benchmark.config, _options(args.config))
+    config = replace_config(benchmark.config, parse_settings(args.config, '--config'))
     console = Console(stderr=True)
     folder = DataSetFolder(args.out, parts, overwrite=args.overwrite)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
@@ -83,16 +83,3 @@ def run(args: argparse.Namespace) -> int:
     written = ' and '.join(f'{counts[part]} videos in {args.out / part}' for part in parts)
     console.print(f'{benchmark.name}: {written}', soft_wrap=True)
     return 0
-
-
-def _options(items: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for item in items:
-        name, found, text = item.partition('=')
-        if not found or not name:
-            raise ValueError(f'--config {item!r}: expected NAME=VALUE')
-        try:
-            values[name] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(f'--config {item!r}: is no YAML') from error
-    return values

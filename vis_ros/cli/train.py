@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import shtab
-import yaml
 from rich.console import Console
 
 from vis_ros.structures.options import build_config, fixed_values, flatten
+from vis_ros.structures.settings import parse_settings, parse_yaml
 
 _INTERRUPTED = 130
 
@@ -87,16 +87,7 @@ def read_recipe(path: Path, given: list[str]) -> dict[str, Any]:
         ValueError: The file is no YAML mapping, or an argument is no NAME=VALUE.
         OSError: The file cannot be read.
     """
-    try:
-        loaded = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f'--config {path}: is no YAML: {" ".join(str(error).split())}') from error
+    loaded = parse_yaml(path.read_text(), f'--config {path}')
     if not isinstance(loaded, dict | None):
         raise ValueError(f'--config {path}: expected names with values')
-    values = flatten(loaded or {})
-    for item in given:
-        name, found, value = item.partition('=')
-        if not found or not name:
-            raise ValueError(f'--set {item!r}: expected NAME=VALUE')
-        values[name] = yaml.safe_load(value)
-    return values
+    return {**flatten(loaded or {}), **parse_settings(given, '--set')}

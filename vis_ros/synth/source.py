@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from vis_ros.media.source import Source, SourceError
 from vis_ros.structures import Frame
 from vis_ros.structures.options import replace_config
+from vis_ros.structures.settings import parse_settings
 from vis_ros.synth.bags import FRAME_ID
 from vis_ros.synth.config import SynthConfig
 from vis_ros.synth.scene import SynthFrame
@@ -81,16 +80,7 @@ class SynthSource(Source):
 def _parse(text: str) -> tuple[str, dict[str, Any]]:
     """Return the benchmark and the values by name."""
     name, *items = _COMMA.split(text.removeprefix(_PREFIX))
-    values: dict[str, Any] = {}
-    for item in items:
-        key, found, value = item.partition('=')
-        if not found or not key:
-            raise ValueError(f'{item!r}: expected NAME=VALUE')
-        try:
-            values[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ValueError(f'{item!r}: is no YAML') from error
-    return name, values
+    return name, parse_settings(items)
 
 
 def _count(name: str, value: Any) -> int:
