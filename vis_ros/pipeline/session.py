@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
 from vis_ros.methods.base import Method
+from vis_ros.pipeline.gpu_memory import free_gpu_memory
 from vis_ros.pipeline.result_check import ResultError, check_result
 from vis_ros.structures import Frame, FrameResult
 
@@ -74,8 +75,9 @@ class TrackingSession:
         try:
             self._state, results = self.method.step(self._state, frame)
             return self._pair(results, (time.perf_counter() - start) * 1e3)
-        except BaseException:
+        except BaseException as error:
             self.reset()
+            free_gpu_memory(error)
             raise
 
     def flush(self) -> list[Processed]:
