@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results to messages and back, through the bytes on the wire."""
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 
 from vis_ros.structures import FrameResult, Rle, Track, TrackState
+from vis_ros.structures.placement import Placement, Quality3d
 from vis_ros.wire.bare_messages import bare_messages
 from vis_ros.wire.conversion import (
     TRACKS_TYPE,
@@ -33,6 +36,11 @@ def rles(draw):
     return Rle(draw(count), draw(count), sum(runs), 1, np.array(runs, np.uint32))
 
 
+vector = st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
+quality = st.sampled_from([Quality3d.PREDICTED, Quality3d.LOW, Quality3d.GOOD])
+placements = st.builds(Placement, vector, vector, vector, quality)
+
+
 @st.composite
 def tracks(draw):
     return Track(
@@ -49,6 +57,7 @@ def tracks(draw):
         misses=draw(count),
         velocity_px_s=(draw(number), draw(number)),
         class_scores=tuple(draw(st.lists(st.tuples(st.integers(0, 2), share), max_size=3))),
+        placement=draw(st.none() | placements),
     )
 
 
@@ -62,6 +71,7 @@ def results(draw):
         tracks=tuple(draw(st.lists(tracks(), max_size=3))),
         session_id=draw(st.integers(0, 2**64 - 1)),
         stages_ms=draw(st.dictionaries(st.sampled_from(['method', 'decode']), share)),
+        frame_id_3d=draw(st.sampled_from(['', 'map'])),
     )
 
 
@@ -85,6 +95,7 @@ def test_there_and_back(result):
 
 def one_track():
     track = Track(1, 0, TrackState.ACTIVE, 0, 0.5, (0, 0, 1, 1), dot(), 0, 0, 1, 0)
+    track = replace(track, placement=Placement((1, 2, 3), (4, 5, 6), (7, 8, 9), Quality3d.GOOD))
     return wire(FrameResult(5, 'cam', 8, 9, (track,), 1, {'method': 1.0}))
 
 
@@ -100,6 +111,7 @@ def dot():
         (lambda m: setattr(m.header.stamp, 'sec', -1), 'sec >= 0'),
         (lambda m: setattr(m.tracks[0].last_seen, 'nanosec', 2**31), 'nanosec'),
         (lambda m: setattr(m, 'stage_names', []), 'zip'),
+        (lambda m: setattr(m.tracks[0], 'quality_3d', 9), '9 is not a valid Quality3d'),
     ],
 )
 def test_messages_that_are_not_valid(break_it, words):
@@ -114,6 +126,14 @@ def test_runs_that_would_overflow():
     mask.counts = np.full(9, 2**32 - 1, np.uint32)
     with pytest.raises(ValueError, match='expected a sum of 1'):
         rle_of(mask)
+
+
+def test_a_track_without_3d_has_zeros_there():
+    track = Track(1, 0, TrackState.ACTIVE, 0, 0.5, (0, 0, 1, 1), dot(), 0, 0, 1, 0)
+    (found,) = wire(FrameResult(5, 'cam', 8, 9, (track,))).tracks
+    assert (found.has_3d, found.quality_3d) == (False, 0)
+    vectors = (found.position, found.size, found.velocity_3d)
+    assert {v for vector in vectors for v in (vector.x, vector.y, vector.z)} == {0.0}
 
 
 def test_labels():

@@ -20,6 +20,7 @@ class FrameResult:
         tracks: Observed tracks first, then lost ones, each in ascending order of id.
         session_id: Run of the track memory; set by the tracking session.
         stages_ms: Duration of each processing stage in milliseconds.
+        frame_id_3d: Coordinate frame of the tracks' placements; empty where none has one.
     """
 
     stamp_ns: int
@@ -29,3 +30,4 @@ class FrameResult:
     tracks: tuple[Track, ...]
     session_id: int = 0
     stages_ms: Mapping[str, float] = field(default_factory=dict)
+    frame_id_3d: str = ''

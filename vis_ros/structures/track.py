@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from vis_ros.structures.masks import Rle
+from vis_ros.structures.placement import Placement
 
 Box = tuple[float, float, float, float]
 """x_min, y_min, x_max, y_max in source-image pixels; pixel i spans [i, i + 1)."""
@@ -37,6 +38,7 @@ class Track:
         misses: Frames since the latest observation; 0 when observed in this frame.
         velocity_px_s: Velocity of the box centre (x, y) in pixels per second.
         class_scores: (class id, probability) of the most probable classes, best first.
+        placement: Position and extent in space; None where they are not known.
     """
 
     track_id: int
@@ -52,6 +54,7 @@ class Track:
     misses: int
     velocity_px_s: tuple[float, float] = (0.0, 0.0)
     class_scores: tuple[tuple[int, float], ...] = ()
+    placement: Placement | None = None
 
     @property
     def is_observed(self) -> bool:

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from vis_ros.structures import FrameResult, Rle, Track, TrackState
+from vis_ros.structures.placement import Placement, Quality3d, Vector3
 from vis_ros.wire.messages import Messages
 from vis_ros.wire.stamps import make_header, ns_to_stamp, stamp_to_ns
 
 TRACKS_TYPE = 'vis_msgs/msg/InstanceTrackArray'
 LABELS_TYPE = 'vis_msgs/msg/LabelInfo'
+
+_ZERO = (0.0, 0.0, 0.0)
+_NOWHERE = Placement(_ZERO, _ZERO, _ZERO, Quality3d.NONE)
 
 
 def tracks_message(
@@ -45,13 +49,13 @@ def tracks_message(
         stage_names=list(stages),
         stage_ms=messages.array(np.fromiter(stages.values(), np.float32, len(stages))),
         stamp_to_publish_ms=float(stamp_to_publish_ms),
+        frame_id_3d=result.frame_id_3d,
         tracks=[track_message(messages, track, class_names) for track in result.tracks],
     )
 
 
 def track_message(messages: Messages, track: Track, class_names: Sequence[str]) -> Any:
     """Return the message of one track."""
-    zero = {'x': 0.0, 'y': 0.0, 'z': 0.0}
     return messages.make(
         'vis_msgs/msg/InstanceTrack',
         id=track.track_id,
@@ -77,10 +81,24 @@ def track_message(messages: Messages, track: Track, class_names: Sequence[str]) 
         misses=track.misses,
         velocity_x=track.velocity_px_s[0],
         velocity_y=track.velocity_px_s[1],
-        has_3d=False,
-        position=messages.make('geometry_msgs/msg/Point', **zero),
-        size=messages.make('geometry_msgs/msg/Vector3', **zero),
+        **_fields_3d(messages, track.placement),
     )
+
+
+def _fields_3d(messages: Messages, placement: Placement | None) -> dict[str, Any]:
+    where = placement or _NOWHERE
+    return {
+        'has_3d': placement is not None,
+        'quality_3d': int(where.quality),
+        'position': _vector(messages, 'geometry_msgs/msg/Point', where.position_m),
+        'size': _vector(messages, 'geometry_msgs/msg/Vector3', where.size_m),
+        'velocity_3d': _vector(messages, 'geometry_msgs/msg/Vector3', where.velocity_m_s),
+    }
+
+
+def _vector(messages: Messages, type_name: str, value: Vector3) -> Any:
+    x, y, z = map(float, value)
+    return messages.make(type_name, x=x, y=y, z=z)
 
 
 def mask_message(messages: Messages, rle: Rle) -> Any:
@@ -125,6 +143,7 @@ def result_of(message: Any) -> FrameResult:
             name: float(value)
             for name, value in zip(message.stage_names, message.stage_ms, strict=True)
         },
+        frame_id_3d=message.frame_id_3d,
     )
 
 
@@ -148,7 +167,21 @@ def _track_of(message: Any) -> Track:
         misses=int(message.misses),
         velocity_px_s=(float(message.velocity_x), float(message.velocity_y)),
         class_scores=tuple((int(c.class_id), float(c.score)) for c in message.class_scores),
+        placement=_placement_of(message) if message.has_3d else None,
     )
+
+
+def _placement_of(message: Any) -> Placement:
+    return Placement(
+        position_m=_tuple_of(message.position),
+        size_m=_tuple_of(message.size),
+        velocity_m_s=_tuple_of(message.velocity_3d),
+        quality=Quality3d(int(message.quality_3d)),
+    )
+
+
+def _tuple_of(vector: Any) -> Vector3:
+    return float(vector.x), float(vector.y), float(vector.z)
 
 
 def labels_message(
