@@ -22,6 +22,7 @@ from vis_ros.evaluation.results import ResultTrack
 from vis_ros.evaluation.ytvis import Annotations, read_annotations
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.model import RgnnVis
+from vis_ros.nn.weights import part_of
 from vis_ros.nn.yolact import SelectionConfig
 from vis_ros.pipeline.weights import load_weights, sha256_of
 from vis_ros.structures.options import values_of
@@ -69,12 +70,7 @@ class HeldOut:
         assert weights is not None
         network, classes = weights.meta['config']['network'], weights.meta['classes']
         model = RgnnVis(network, len(classes) + 1, RgnnOptions()).eval()
-        part = {
-            name.removeprefix('detector.'): value
-            for name, value in weights.tensors.items()
-            if name.startswith('detector.')
-        }
-        model.detector.load_state_dict(part)
+        model.detector.load_state_dict(part_of(weights.tensors, 'detector.'))
         self.kept.fill(
             model,
             SelectionConfig(),

@@ -20,7 +20,7 @@ from vis_ros.nn.maskprop import model as model_module
 from vis_ros.nn.maskprop.config import MaskPropSizes
 from vis_ros.nn.maskprop.detector import Instances
 from vis_ros.nn.maskprop.perception import Perceived
-from vis_ros.nn.maskprop.picture import Placement
+from vis_ros.nn.picture import Placement
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame
 from vis_ros.structures.options import build_config

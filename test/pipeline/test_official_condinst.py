@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vis_ros.nn.condinst import CondInst, stock_config, video_config
 from vis_ros.pipeline.build import build_method
-from vis_ros.pipeline.official_weights import read_official, write_official
+from vis_ros.pipeline.official_weights import read_official
+from vis_ros.pipeline.weights import write_weights
 
 
 @cache
@@ -48,7 +49,7 @@ def test_a_whole_iai_checkpoint_runs(tmp_path: Path) -> None:
         'num_classes': 41,
         'config': {'network': 'resnet50', 'model.ids': 20},
     }
-    write_official(official, tmp_path / 'iai.safetensors')
+    write_weights(tmp_path / 'iai.safetensors', official.tensors, official.meta)
     method = build_method('iai', weights=str(tmp_path / 'iai.safetensors'))
     assert method.config.network == 'resnet50'
     assert len(method.classes) == 40

@@ -87,11 +87,12 @@ def run(args: argparse.Namespace) -> int:
         ValueError: The name is no file name, the new file exists, or the official file is not
             one; the text lists missing and unexpected names.
     """
-    from vis_ros.pipeline.official_weights import manifest_entry, read_official, write_official
+    from vis_ros.pipeline.official_weights import manifest_entry, read_official
+    from vis_ros.pipeline.weights import write_weights
 
     target = _target(args)
     official = read_official(args.file, args.classes)
-    write_official(official, target)
+    write_weights(target, official.tensors, official.meta)
     meta = official.meta
     sys.stderr.write(
         f'{target}: {meta["method"]}, {meta["part"]}, {meta["num_classes"]} classes with '

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from vis_ros.detectors.base import Detector, register_detector
 from vis_ros.detectors.coco import coco_categories
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.masks import tight_box
 from vis_ros.structures import CropMask, Detections, Frame
 from vis_ros.structures.options import option
@@ -30,7 +30,6 @@ _FEATURE_LEVEL = '1'  # FPN level of stride 8: the coarsest that leaves small ob
 _FEATURE_STRIDE = 8
 _FEATURE_SIZE = 256
 _MAX_ASPECT = 16  # images more slender than this are padded: shrunk, no row might be left
-_SEED = 0  # of random parameters
 
 
 @dataclass(frozen=True)
@@ -179,8 +178,7 @@ def _build(config: MaskRcnnConfig, num_categories: int) -> nn.Module:
         'v1': detection.maskrcnn_resnet50_fpn,
         'v2': detection.maskrcnn_resnet50_fpn_v2,
     }
-    with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+    with repeatable():
         model: nn.Module = builders[config.version](
             weights=None,
             weights_backbone=None,

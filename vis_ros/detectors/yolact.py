@@ -20,7 +20,8 @@ from torch.nn import functional
 
 from vis_ros.detectors.base import Detector, register_detector
 from vis_ros.detectors.coco import coco_categories
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.precision import PRECISIONS
+from vis_ros.nn.weights import LoadedWeights, load_strictly, part_of, repeatable
 from vis_ros.nn.yolact import (
     SelectionConfig,
     Yolact,
@@ -40,8 +41,6 @@ from vis_ros.structures import Detections, Frame
 from vis_ros.structures.options import option
 
 _PREFIX = 'detector.'  # of the detector in the files of RGNNVIS
-_SEED = 0  # of random parameters
-_PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class YolactDetectorConfig:
         'Names of the classes without background, in the order of the training. Empty: those that '
         'the weights file names; else, of stock YOLACT, those of COCO.',
     )
-    precision: str = option('float32', 'Precision of the network.', choices=tuple(_PRECISIONS))
+    precision: str = option('float32', 'Precision of the network.', choices=tuple(PRECISIONS))
     mask_threshold: float = option(
         0.5, 'Pixels above this probability belong to the mask.', minimum=0.0, maximum=1.0
     )
@@ -135,7 +134,7 @@ class YolactDetector(Detector):
         self.config = config
         self.device = torch.device(device)
         self._is_stock = _variant(config, weights) == 'stock'
-        tensors = _part(weights, '' if self._is_stock else _PREFIX)
+        tensors = part_of(weights.tensors, '' if self._is_stock else _PREFIX)
         self.classes = _classes(config, weights, tensors, self._is_stock)
         network = _build(_network(config, weights), len(self.classes) + 1, self._is_stock)
         load_strictly(network, LoadedWeights(tensors, weights.source, is_random=weights.is_random))
@@ -150,7 +149,7 @@ class YolactDetector(Detector):
         """See `Detector.detect`."""
         image = torch.from_numpy(frame.image.copy()).to(self.device)[None]
         image = prepare(image, self._network.config)
-        precision = _PRECISIONS[self.config.precision]
+        precision = PRECISIONS[self.config.precision]
         is_mixed = precision != torch.float32
         with torch.autocast(self.device.type, precision, enabled=is_mixed):
             output = self._network(image)
@@ -224,15 +223,6 @@ def _variant(config: YolactDetectorConfig, weights: LoadedWeights) -> str:
     return own
 
 
-def _part(weights: LoadedWeights, prefix: str) -> dict[str, Tensor]:
-    """Return the tensors of the detector, without their prefix; the tracker's are left out."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in weights.tensors.items()
-        if name.startswith(prefix)
-    }
-
-
 def _classes(
     config: YolactDetectorConfig,
     weights: LoadedWeights,
@@ -265,8 +255,7 @@ def _build(network: str, num_classes: int, is_stock: bool) -> Yolact:
         config = stock_config('resnet50' if network == 'small' else network, num_classes)
     else:
         config = rgnnvis_config(network, num_classes)
-    with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+    with repeatable():
         return Yolact(config)
 
 

@@ -37,13 +37,12 @@ from vis_ros.nn.iai import Iai, IaiMemory, IaiOptions, IaiSelection, Perception,
 from vis_ros.nn.iai.assignment import NEWCOMER, match, match_by_rank
 from vis_ros.nn.iai.detection import detect
 from vis_ros.nn.iai.selection import Found, first_cover, labelled
+from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import label_boxes
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import fixed_values, option
 
-_SEED = 0  # of random parameters
-_PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 _SUMS, _FRAMES = 'iai_class_sums', 'iai_frames'  # tensors per slot in the track memory
 
 
@@ -72,7 +71,7 @@ class IaiConfig:
     precision: str = option(
         'float32',
         'Precision of the image model; memory and association are always float32.',
-        choices=tuple(_PRECISIONS),
+        choices=tuple(PRECISIONS),
     )
     min_score: float = option(
         0.0,
@@ -140,8 +139,7 @@ class IaiMethod(Method):
             raise ValueError(
                 f'memory.capacity: expected {most} at most, one less than ids, got {capacity}'
             )
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+        with repeatable():
             model = Iai(self.config.network, len(self.classes), self.config.model)
         load_strictly(model, weights)
         self._model = model.eval().requires_grad_(False).to(self.device)
@@ -161,7 +159,7 @@ class IaiMethod(Method):
     def step(self, state: IaiState, frame: Frame) -> tuple[IaiState, list[FrameResult]]:
         """See `Method.step`."""
         image = prepare(frame.image, self._model.image.config, self.device)
-        precision = _PRECISIONS[self.config.precision]
+        precision = PRECISIONS[self.config.precision]
         seen = self._model.perceive(image, state.network, precision)
         return state, [self._follow(state, seen, frame)]
 

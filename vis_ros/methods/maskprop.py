@@ -30,12 +30,10 @@ from vis_ros.nn.maskprop.identity import DUPLICATE, assign, identity_scores
 from vis_ros.nn.maskprop.masktrack import identity_logits, match_scores
 from vis_ros.nn.maskprop.perception import Perceived, perceive, propagated_masks
 from vis_ros.nn.maskprop.source import boxes_at_source
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.boxes import iou_matrix
 from vis_ros.structures import Frame, FrameResult, Track
 from vis_ros.structures.options import fixed_values, option
-
-_SEED = 0  # of random parameters
 
 
 def _memory() -> MemoryConfig:
@@ -147,8 +145,7 @@ class MaskPropMethod(Method):
         if self._has_clips and self.config.past + self.config.lookahead < 1:
             raise ValueError('past: expected 1 or more with a lookahead of 0, got 0')
         self.lag = self.config.lookahead if self._has_clips else 0
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+        with repeatable():
             model = MaskProp(self.config.network, len(self.classes), self.config.model)
         load_strictly(model, weights)
         set_options(model.detector, self.config.detections)

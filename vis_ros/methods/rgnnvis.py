@@ -27,19 +27,18 @@ from vis_ros.methods._learned import (
     masks_of_labels,
 )
 from vis_ros.methods.base import Method, register_method
+from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.masks import label_boxes, label_image
 from vis_ros.nn.rgnn.model import Detected, RgnnVis, Seen
 from vis_ros.nn.rgnn.state import RgnnState, Tracks
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import fixed_values, option
 
-_SEED = 0  # of random parameters
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
-_PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
 def _memory() -> MemoryConfig:
@@ -67,7 +66,7 @@ class RgnnVisConfig:
     precision: str = option(
         'float32',
         'Precision of the detector; the tracker is always float32.',
-        choices=tuple(_PRECISIONS),
+        choices=tuple(PRECISIONS),
     )
     min_score: float = option(
         0.0,
@@ -108,8 +107,7 @@ class RgnnVisMethod(Method):
         count = 1 if head is None else len(head)
         self.classes = class_names(self.config.classes, weights.meta, count)
         self.device = torch.device(device)
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+        with repeatable():
             model = RgnnVis(self.config.network, len(self.classes) + 1, self.config.tracker)
         _load(model, weights)
         self._model = model.eval().requires_grad_(False).to(self.device)
@@ -135,7 +133,7 @@ class RgnnVisMethod(Method):
         """See `Method.step`; nothing waits for the device before the labels come down."""
         image = torch.from_numpy(frame.image.copy()).to(self.device)[None]
         image = prepare(image, self._model.detector.config)
-        precision = _PRECISIONS[self.config.precision]
+        precision = PRECISIONS[self.config.precision]
         detected = self._model.detect(image, self.config.detections, precision)
         return state, [self.follow(state, detected, frame)]
 

@@ -32,6 +32,7 @@ from vis_ros.nn.condinst import place, prepare, video_config
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.head import places
 from vis_ros.nn.condinst.masks import CONTROLLERS
+from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import label_boxes
 from vis_ros.nn.visstg import Scene, Visstg, VisstgOptions, VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.association import resolve
@@ -45,12 +46,10 @@ from vis_ros.nn.visstg.instances import (
     view_of,
 )
 from vis_ros.nn.visstg.selection import Found, pixel_owners
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import fixed_values, option
 
-_SEED = 0  # of random parameters
-_PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 _PREFIX = 'visstg_'  # of what the track memory keeps of each instance
 _SUMS, _FRAMES = 'visstg_class_sums', 'visstg_frames'
 
@@ -81,7 +80,7 @@ class VisstgConfig:
     precision: str = option(
         'float32',
         'Precision of backbone and pyramid; graph and branches are always float32.',
-        choices=tuple(_PRECISIONS),
+        choices=tuple(PRECISIONS),
     )
     min_score: float = option(
         0.0,
@@ -131,8 +130,7 @@ class VisstgMethod(Method):
         self.classes = class_names(self.config.classes, weights.meta, count)
         self.device = torch.device(device)
         sizes = video_config(self.config.network, len(self.classes))
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+        with repeatable():
             model = Visstg(sizes, self.config.model)
         load_strictly(model, weights)
         self._model = model.eval().requires_grad_(False).to(self.device)
@@ -179,7 +177,7 @@ class VisstgMethod(Method):
         return state, [result]
 
     def _look(self, image: Tensor) -> tuple[Tensor, ...]:
-        precision = _PRECISIONS[self.config.precision]
+        precision = PRECISIONS[self.config.precision]
         is_mixed = precision != torch.float32
         with torch.autocast(self.device.type, precision, enabled=is_mixed):
             levels = self._model.look(image)

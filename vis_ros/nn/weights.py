@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+_SEED = 0  # of random parameters
 _SHOWN = 8  # names listed in an error before the rest is only counted
 
 
@@ -28,6 +31,26 @@ class LoadedWeights:
     source: str
     meta: Mapping[str, Any] = field(default_factory=dict)
     is_random: bool = False
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Let networks that are built meanwhile have the same random parameters each time.
+
+    Nobody else's random numbers change.
+    """
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed would touch CUDA's too
+        yield
+
+
+def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors of a part of a network, whose names begin with `prefix`, without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def load_strictly(module: nn.Module, weights: LoadedWeights) -> None:

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vis_ros.nn.renaming import renamed
@@ -118,16 +116,6 @@ def _backbone(tensors: dict[str, Tensor], stage: str) -> str:
 def _num_classes(tensors: dict[str, Tensor], prefix: str) -> int:
     bias = tensors.get(f'{prefix}prediction_layers.0.conf_layer.bias')
     return 81 if bias is None else max(len(bias) // _ANCHORS, 2)
-
-
-def write_official(official: OfficialWeights, path: Path) -> None:
-    """Write the safetensors file.
-
-    Raises:
-        OSError: The folder is missing or not writable.
-    """
-    tensors = {name: value.contiguous().clone() for name, value in official.tensors.items()}
-    save_file(tensors, path, metadata={'vis_ros': json.dumps(official.meta, sort_keys=True)})
 
 
 def manifest_entry(name: str, official: OfficialWeights, source: Path, target: Path) -> str:

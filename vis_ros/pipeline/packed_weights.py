@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 import yaml
-from safetensors.torch import save
 
-from vis_ros.pipeline.weights import load_weights, sha256_of
+from vis_ros.pipeline.weights import load_weights, sha256_of, write_weights
 
 _LARGEST = 6e4  # of what 16 bits can hold
 
@@ -31,9 +29,8 @@ def write_packed(source: Path, target: Path) -> None:
             if float(value.abs().max()) > _LARGEST:
                 raise ValueError(f'{source}: {name}: {float(value.abs().max())} is too large')
             value = value.to(torch.float16)
-        tensors[name] = value.contiguous()
-    meta = json.dumps(dict(weights.meta), sort_keys=True)
-    target.write_bytes(save(tensors, metadata={'vis_ros': meta}))
+        tensors[name] = value
+    write_weights(target, tensors, weights.meta)
 
 
 def packed_entry(name: str, path: Path) -> str:

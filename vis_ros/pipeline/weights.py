@@ -15,12 +15,15 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.resources import resource_path
@@ -75,6 +78,24 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Write a weights file, whole or not at all.
+
+    Args:
+        path: File to write, safetensors.
+        tensors: State dict.
+        meta: What the file says about itself: method, part, config, classes, training.
+
+    Raises:
+        OSError: The folder is missing or not writable.
+    """
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    data = save(plain, metadata={'vis_ros': json.dumps(dict(meta), sort_keys=True)})
+    part = path.with_suffix('.part')
+    part.write_bytes(data)  # save_file would make it unreadable for others
+    part.replace(path)
 
 
 def _from_file(path: Path, expected: str) -> LoadedWeights:

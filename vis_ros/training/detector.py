@@ -27,15 +27,14 @@ from vis_ros.data.sampling import ClipDataset, SamplingConfig
 from vis_ros.evaluation.evaluation import evaluate
 from vis_ros.evaluation.label_truth import annotations_of, coco_masks
 from vis_ros.evaluation.results import ResultTrack
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.weights import LoadedWeights, load_strictly, part_of
 from vis_ros.nn.yolact import SelectionConfig, Yolact, prepare, rgnnvis_config, select
 from vis_ros.nn.yolact.config import NETWORKS
-from vis_ros.pipeline.weights import load_weights
+from vis_ros.pipeline.weights import load_weights, write_weights
 from vis_ros.structures.options import fixed_values, option
 from vis_ros.training.schedule import ScheduleConfig
 from vis_ros.training.sources import DataConfig, ImagesConfig, open_folders, open_images
 from vis_ros.training.task import Task
-from vis_ros.training.weights_file import write_weights
 from vis_ros.training.yolact_loss import YolactLossConfig, init_for_training, yolact_loss
 
 _CHUNK = 8  # frames that are validated together
@@ -202,9 +201,7 @@ def _start_from(network: Yolact, name: str) -> None:
     weights = load_weights(name)
     tensors = {} if weights is None else weights.tensors
     prefix = 'detector.' if any(key.startswith('detector.') for key in tensors) else ''
-    given = {
-        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
-    }
+    given = part_of(tensors, prefix)
     own = network.state_dict()
     heads = ('head.classes.', 'semantic.')  # as many rows as there are classes
     taken = {

@@ -23,9 +23,10 @@ from vis_ros.nn.maskprop.config import STRIDE
 from vis_ros.nn.maskprop.detector import Features
 from vis_ros.nn.maskprop.masktrack import identity_logits
 from vis_ros.nn.maskprop.overlap import soft_iou
-from vis_ros.nn.maskprop.picture import normalise, padded_size
+from vis_ros.nn.maskprop.picture import normalise
 from vis_ros.nn.maskprop.propagation import box_regions
 from vis_ros.nn.maskprop.refinement import crop, crop_masks, windows
+from vis_ros.nn.picture import padded_size
 from vis_ros.structures.options import option
 
 MAX_GAP = 25  # frames between the two of a pair

@@ -30,10 +30,10 @@ from vis_ros.evaluation.label_truth import annotations_of
 from vis_ros.methods import METHODS
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.model import Detected, RgnnVis
-from vis_ros.nn.weights import LoadedWeights, load_strictly
+from vis_ros.nn.weights import LoadedWeights, load_strictly, part_of
 from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.selection import DetectionSet
-from vis_ros.pipeline.weights import load_weights, sha256_of
+from vis_ros.pipeline.weights import load_weights, sha256_of, write_weights
 from vis_ros.structures.options import fixed_values, option, values_of
 from vis_ros.training.feature_cache import Remembered, joined, to_detected
 from vis_ros.training.followed import follow_videos
@@ -42,7 +42,6 @@ from vis_ros.training.schedule import ScheduleConfig
 from vis_ros.training.sources import DataConfig, open_folders
 from vis_ros.training.task import Task
 from vis_ros.training.tracker_loss import TrackerLossConfig, unroll
-from vis_ros.training.weights_file import write_weights
 
 _CLIP = 3  # first word of the seed of a clip
 
@@ -145,7 +144,8 @@ class TrackerTask(Task):
         self.network = str(self._weights.meta['config']['network'])
         torch.manual_seed(recipe.schedule.seed)
         model = RgnnVis(self.network, len(self.classes) + 1, recipe.tracker)
-        _load_detector(model, self._weights)
+        given = part_of(self._weights.tensors, 'detector.')
+        load_strictly(model.detector, LoadedWeights(given, self._weights.source))
         self.module: TrackerStep = TrackerStep(model, recipe)
         train, held_out = open_folders(recipe.data)
         self._train = JoinedData(train, self.classes)
@@ -260,13 +260,3 @@ def _detector_weights(name: str) -> LoadedWeights:
             f'--classes` wrote, got {name!r}'
         )
     return weights
-
-
-def _load_detector(model: RgnnVis, weights: LoadedWeights) -> None:
-    prefix = 'detector.'
-    given = {
-        name.removeprefix(prefix): value
-        for name, value in weights.tensors.items()
-        if name.startswith(prefix)
-    }
-    load_strictly(model.detector, LoadedWeights(given, weights.source))

@@ -11,9 +11,9 @@ import torch
 from lively_iai import CLASSES, lively
 from torch import Tensor
 
-from vis_ros.nn.condinst.picture import Placement
 from vis_ros.nn.iai import Iai, IaiMemory, IaiOptions, IaiSelection, memory_of
 from vis_ros.nn.iai.detection import detect
+from vis_ros.nn.picture import Placement
 from vis_ros.structures.options import build_config
 
 SIZE = (64, 96)

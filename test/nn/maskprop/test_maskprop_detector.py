@@ -18,7 +18,8 @@ from vis_ros.nn.maskprop.detector import (
     set_options,
 )
 from vis_ros.nn.maskprop.masktrack import TrackingBranch, identity_logits, match_scores
-from vis_ros.nn.maskprop.picture import normalise, place, scaled
+from vis_ros.nn.maskprop.picture import normalise, place
+from vis_ros.nn.picture import scaled
 
 SIZES = MaskPropSizes('slim18', 96, 160, 16, 8, 32, 16, 8, 32, 8)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from visstg_world import PLACES, SHAPES, SIZE, options
 
 from vis_ros.nn.condinst.head import places
-from vis_ros.nn.condinst.picture import Placement
+from vis_ros.nn.picture import Placement
 from vis_ros.nn.visstg.association import Pairs, by_embeddings, by_offsets, edges_to, resolve
 from vis_ros.nn.visstg.config import VisstgOptions, VisstgSelection, check_options
 from vis_ros.nn.visstg.graph import windows

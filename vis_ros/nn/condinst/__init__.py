@@ -4,7 +4,8 @@
 
 from vis_ros.nn.condinst.config import CondInstConfig, stock_config, video_config
 from vis_ros.nn.condinst.network import CondInst, CondInstOutput
-from vis_ros.nn.condinst.picture import Placement, place, prepare
+from vis_ros.nn.condinst.picture import place, prepare
+from vis_ros.nn.picture import Placement
 
 __all__ = [
     'CondInst',

@@ -4,37 +4,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vis_ros.nn.condinst.config import CondInstConfig
-
-_GRID = 32  # the coarsest tap must come out even
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where an image lies in the input: at the top left, scaled.
-
-    Args:
-        source: Rows and columns of the image.
-        picture: Rows and columns of the scaled image.
-        padded: Rows and columns of the input, multiples of 32.
-    """
-
-    source: tuple[int, int]
-    picture: tuple[int, int]
-    padded: tuple[int, int]
-
-    @property
-    def scale_xy(self) -> tuple[float, float]:
-        """Input pixels per image pixel along x and y."""
-        return self.picture[1] / self.source[1], self.picture[0] / self.source[0]
+from vis_ros.nn.picture import Placement, pad_normalised, padded_size, scaled
 
 
 def place(height: int, width: int, config: CondInstConfig) -> Placement:
@@ -43,8 +18,7 @@ def place(height: int, width: int, config: CondInstConfig) -> Placement:
     scale = min(config.long_side / long, config.short_side / short)
     rows = max(1, int(height * scale + 0.5))
     columns = max(1, int(width * scale + 0.5))
-    padded = (-(-rows // _GRID) * _GRID, -(-columns // _GRID) * _GRID)
-    return Placement((height, width), (rows, columns), padded)
+    return Placement((height, width), (rows, columns), padded_size(rows, columns))
 
 
 def prepare(image: np.ndarray, config: CondInstConfig, device: torch.device | str) -> Tensor:
@@ -59,20 +33,11 @@ def prepare(image: np.ndarray, config: CondInstConfig, device: torch.device | st
         device: Where the input shall be.
     """
     placement = place(image.shape[0], image.shape[1], config)
-    rows, columns = placement.picture
-    if (rows, columns) == image.shape[:2]:
-        scaled = image.copy()  # torch takes no arrays that must not be written to
-    else:
-        scaled = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return normalise(torch.from_numpy(scaled).to(device)[None], placement.padded, config)
+    picture = torch.from_numpy(scaled(image, placement)).to(device)
+    return normalise(picture[None], placement.padded, config)
 
 
 def normalise(image: Tensor, padded: tuple[int, int], config: CondInstConfig) -> Tensor:
     """Return scaled images, uint8 (B, h, w, 3), as float32 (B, 3, *padded), zeros around them."""
-    x = image.permute(0, 3, 1, 2).float()  # (B, 3, h, w)
-    mean, deviation = (
-        torch.tensor(values, dtype=x.dtype, device=x.device)[:, None, None]
-        for values in (config.mean, config.deviation)
-    )
-    below, right = padded[0] - x.shape[-2], padded[1] - x.shape[-1]
-    return functional.pad((x - mean) / deviation, (0, right, 0, below))
+    x = image.permute(0, 3, 1, 2).float()
+    return pad_normalised(x, padded, config.mean, config.deviation)

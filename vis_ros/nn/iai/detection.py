@@ -9,10 +9,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from vis_ros.nn.condinst.head import places
-from vis_ros.nn.condinst.picture import Placement
 from vis_ros.nn.iai.config import IaiSelection
 from vis_ros.nn.iai.model import Iai, Perception
 from vis_ros.nn.iai.selection import Found, Owned, masks_of, owned_pixels, select
+from vis_ros.nn.picture import Placement
 
 
 class Detected(NamedTuple):

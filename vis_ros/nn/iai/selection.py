@@ -15,9 +15,9 @@ from torch import Tensor
 from vis_ros.nn.condinst.head import Places
 from vis_ros.nn.condinst.masks import at_input, mask_logits, soft_masks
 from vis_ros.nn.condinst.network import CondInstOutput
-from vis_ros.nn.condinst.picture import Placement
 from vis_ros.nn.condinst.selection import clipped_boxes, strongest
 from vis_ros.nn.iai.config import IaiSelection
+from vis_ros.nn.picture import Placement
 
 _THRESHOLD = 0.5  # of masks
 _WEIGHTS = {'first': (1.0, 0.5), 'later': (0.5, 1.0), 'average': (0.5, 0.5)}  # class, identity

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vis_ros.nn.maskprop.detector import Instances
 from vis_ros.nn.maskprop.overlap import clip_overlap
-from vis_ros.nn.maskprop.picture import Placement
+from vis_ros.nn.picture import Placement
 from vis_ros.ops.rle import from_crop, to_crop
 from vis_ros.structures import CropMask, Rle
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from vis_ros.nn.maskprop.config import DetectionOptions
 from vis_ros.nn.maskprop.detector import Features, Instances
 from vis_ros.nn.maskprop.model import MaskProp
-from vis_ros.nn.maskprop.picture import Placement, normalise, place, scaled
+from vis_ros.nn.maskprop.picture import normalise, place
 from vis_ros.nn.maskprop.source import boxes_at_source, dense_masks, maps_at_source, pasted_masks
+from vis_ros.nn.picture import Placement, scaled
 from vis_ros.structures import CropMask
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vis_ros.nn.maskprop.picture import Placement
+from vis_ros.nn.picture import Placement
 from vis_ros.structures import CropMask
 
 

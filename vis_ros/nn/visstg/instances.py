@@ -17,7 +17,7 @@ from torch import Tensor
 from vis_ros.nn.condinst.config import STRIDES
 from vis_ros.nn.condinst.head import Places, places
 from vis_ros.nn.condinst.masks import CONTROLLERS
-from vis_ros.nn.condinst.picture import Placement
+from vis_ros.nn.picture import Placement
 from vis_ros.nn.visstg.association import Pairs, by_edges, by_embeddings, by_offsets, displacements
 from vis_ros.nn.visstg.config import VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.heads import strides

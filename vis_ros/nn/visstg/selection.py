@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from vis_ros.nn.condinst.head import Places
 from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, soft_masks
-from vis_ros.nn.condinst.picture import Placement
+from vis_ros.nn.picture import Placement
 from vis_ros.nn.visstg.config import VisstgSelection
 from vis_ros.nn.visstg.heads import decoded
 from vis_ros.nn.visstg.network import Output, unflat

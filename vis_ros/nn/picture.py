@@ -1,0 +1,61 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images as the input of a network: scaled with their shape kept, at the top left, and padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_GRID = 32  # the coarsest level must come out even
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an image lies in the input: at the top left, scaled.
+
+    Args:
+        source: Rows and columns of the image.
+        picture: Rows and columns of the scaled image.
+        padded: Rows and columns of the input, multiples of 32.
+    """
+
+    source: tuple[int, int]
+    picture: tuple[int, int]
+    padded: tuple[int, int]
+
+    @property
+    def scale_xy(self) -> tuple[float, float]:
+        """Input pixels per image pixel along x and y."""
+        return self.picture[1] / self.source[1], self.picture[0] / self.source[0]
+
+
+def padded_size(height: int, width: int) -> tuple[int, int]:
+    """Return the next multiples of 32."""
+    return -(-height // _GRID) * _GRID, -(-width // _GRID) * _GRID
+
+
+def scaled(image: np.ndarray, placement: Placement) -> np.ndarray:
+    """Return the picture, uint8 (h, w, 3), of an image, uint8 (H, W, 3)."""
+    rows, columns = placement.picture
+    if (rows, columns) == image.shape[:2]:
+        return image.copy()  # torch takes no arrays that must not be written to
+    return cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
+
+
+def pad_normalised(
+    x: Tensor, padded: tuple[int, int], mean: Sequence[float], deviation: Sequence[float]
+) -> Tensor:
+    """Return pictures, float32 (B, 3, h, w), normalised, as (B, 3, *padded), zeros around them."""
+    mean_, deviation_ = (
+        torch.tensor(values, dtype=x.dtype, device=x.device)[:, None, None]
+        for values in (mean, deviation)
+    )
+    below, right = padded[0] - x.shape[-2], padded[1] - x.shape[-1]
+    return functional.pad((x - mean_) / deviation_, (0, right, 0, below))
