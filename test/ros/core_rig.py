@@ -173,8 +173,13 @@ class Rig:
         self.settle()
 
     @property
+    def session(self) -> Any:
+        """The session of the first camera; None while unconfigured."""
+        return self.core.streams[0].session
+
+    @property
     def counts(self) -> dict[str, int]:
-        return self.core.statistics.counts
+        return self.core.streams[0].statistics.counts
 
     @property
     def tracks(self) -> list[Any]:

@@ -100,7 +100,7 @@ def test_errors_are_logged_once_in_five_seconds_for_each_kind():
 )
 def test_a_result_that_is_no_result_is_dropped_and_named(make_rig, puppet, changes, name):
     rig = make_rig().start()
-    first = rig.core.session.session_id
+    first = rig.session.session_id
     puppet.act = staticmethod(lambda frame: (track(1, frame, **changes),))
     rig.step(image())
     assert not rig.tracks

@@ -82,7 +82,7 @@ def test_reset_starts_a_new_session_before_the_next_frame(make_rig, colours):
 def test_a_reset_while_inactive_is_not_forgotten(make_rig):
     rig = make_rig().start()
     rig.step(image())
-    first = rig.core.session.session_id
+    first = rig.session.session_id
     assert rig.change('deactivate')
     assert rig.host.call('/tracker/reset').success
     assert rig.change('activate')

@@ -28,7 +28,7 @@ def test_the_whole_life_twice(make_rig):
         assert rig.change('cleanup')
         assert not any(rig.host.has('publisher', name) for name in OUTPUTS)
         assert not any(rig.host.has('service', f'/tracker/{name}') for name in SERVICES)
-        assert rig.core.session is None
+        assert rig.session is None
         assert not [name for name in rig.host.values if name.startswith('config.')]
         assert rig.counts['processed'] == 2 * round_ + 2
 
@@ -225,7 +225,7 @@ def test_a_frame_that_ends_late_does_not_bar_the_way_for_ever(make_rig, puppet, 
 def test_parameters_at_run_time(make_rig):
     rig = make_rig().start()
     assert rig.host.set_parameters(config__gain=0.75, max_reorder_s=2.0) == ''
-    assert rig.core.session.method.config.gain == 0.75
+    assert rig.session.method.config.gain == 0.75
     assert rig.core.parameters.max_reorder_s == 2.0
     for changes in ({'config__depth': 5}, {'device': 'cuda'}, {'queue': 'every'}):
         (name,) = changes
@@ -237,14 +237,14 @@ def test_parameters_at_run_time(make_rig):
     assert 'class_filter' in rig.host.set_parameters(class_filter=('cat',))
     both = rig.host.set_parameters(config__gain=0.1, config__depth=5)  # all or nothing
     assert both
-    assert rig.core.session.method.config.gain == 0.75
+    assert rig.session.method.config.gain == 0.75
 
 
 def test_parameters_while_unconfigured(make_rig, puppet):
     rig = make_rig()
     assert rig.host.set_parameters(queue='every', queue_depth=7) == ''
     rig.start()
-    assert rig.core.worker._depth == 7
+    assert rig.core.worker.boxes[0].depth == 7
     assert puppet.built[-1].gain == 0.5
 
 

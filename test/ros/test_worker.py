@@ -22,14 +22,15 @@ class Bench:
         self.worker = Worker(self._process, depth=depth)
         self.worker.start()
 
-    def _process(self, message: object) -> None:
+    def _process(self, messages: list[tuple[int, object]]) -> None:
+        ((_, message),) = messages
         self.begun.append(message)
         self.entered.release()
         assert self.gate.acquire(timeout=PATIENCE_S)
 
     def occupy(self, message: object) -> None:
         """Offer a message and wait until it is at work."""
-        self.worker.offer(message)
+        self.worker.boxes[0].offer(message)
         assert self.entered.acquire(timeout=PATIENCE_S)
 
     def let_go(self, count: int = 1) -> None:
@@ -55,7 +56,7 @@ def test_newest_wins_and_every_drop_is_counted(make):
     bench = make()
     bench.occupy(0)
     for message in range(1, 8):
-        bench.worker.offer(message)
+        bench.worker.boxes[0].offer(message)
     assert (bench.worker.dropped, bench.worker.waiting) == (6, 1)
     bench.let_go(2)
     assert bench.worker.wait_idle(PATIENCE_S)
@@ -67,7 +68,7 @@ def test_a_deep_mailbox_keeps_the_order(make):
     bench = make(depth=100)
     bench.occupy(0)
     for message in range(1, 60):
-        bench.worker.offer(message)
+        bench.worker.boxes[0].offer(message)
     bench.let_go(60)
     assert bench.worker.wait_idle(PATIENCE_S)
     assert bench.begun == list(range(60))
@@ -78,7 +79,7 @@ def test_a_full_mailbox_drops_the_oldest(make):
     bench = make(depth=3)
     bench.occupy(0)
     for message in range(1, 11):
-        bench.worker.offer(message)
+        bench.worker.boxes[0].offer(message)
     assert (bench.worker.dropped, bench.worker.waiting) == (7, 3)
     bench.let_go(4)
     assert bench.worker.wait_idle(PATIENCE_S)
@@ -93,7 +94,7 @@ def test_a_mailbox_holds_at_least_one():
 def test_a_job_runs_between_two_messages(make):
     bench = make(depth=10)
     bench.occupy('first')
-    bench.worker.offer('second')
+    bench.worker.boxes[0].offer('second')
     caller = threading.Thread(target=lambda: bench.worker.call(job, PATIENCE_S))
     found = []
 
@@ -140,7 +141,7 @@ def test_stop_finishes_the_message_at_work_and_drops_those_that_wait(make):
     bench = make(depth=5)
     bench.occupy(0)
     for message in (1, 2, 3):
-        bench.worker.offer(message)
+        bench.worker.boxes[0].offer(message)
     assert not bench.worker.stop(0)  # still at work
     assert bench.worker.is_alive
     assert (bench.worker.dropped, bench.worker.waiting) == (3, 0)
@@ -153,8 +154,8 @@ def test_stop_finishes_the_message_at_work_and_drops_those_that_wait(make):
 def test_after_stop_messages_are_counted_and_jobs_refused(make):
     bench = make()
     assert bench.worker.stop(PATIENCE_S)
-    bench.worker.offer('late')
-    bench.worker.offer('later')
+    bench.worker.boxes[0].offer('late')
+    bench.worker.boxes[0].offer('later')
     assert bench.worker.dropped == 2
     with pytest.raises(RuntimeError, match='the worker has stopped'):
         bench.worker.call(lambda: None, PATIENCE_S)
@@ -179,7 +180,7 @@ def test_a_job_that_waits_at_the_stop_is_still_done(make):
 
 def test_a_worker_that_never_started_can_be_stopped():
     worker = Worker(lambda message: None)
-    worker.offer(1)
+    worker.boxes[0].offer(1)
     assert worker.stop(PATIENCE_S)
     assert worker.dropped == 1
 
@@ -190,7 +191,7 @@ def test_offers_of_many_threads_add_up(make):
 
     def offer():
         for message in range(500):
-            bench.worker.offer(message)
+            bench.worker.boxes[0].offer(message)
 
     threads = [threading.Thread(target=offer) for _ in range(4)]
     for thread in threads:

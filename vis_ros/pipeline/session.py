@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,6 +161,27 @@ class TrackingSession:
     def memory_use(self) -> dict[str, int]:
         """Return the sizes of the method's stores."""
         return {**self.method.memory_use(self._state), 'pending_frames': len(self._pending)}
+
+
+def process_many(
+    batch: Sequence[tuple[TrackingSession, Frame]],
+) -> list[list[Processed] | Exception]:
+    """Take one frame of each of several cameras.
+
+    Args:
+        batch: Different sessions of one method, each with its frame.
+
+    Returns:
+        What `TrackingSession.process` returns or raises for each. An exception of one camera is no
+        matter of the others.
+    """
+    outcomes: list[list[Processed] | Exception] = []
+    for session, frame in batch:
+        try:
+            outcomes.append(session.process(frame))
+        except Exception as error:  # whatever a method raises
+            outcomes.append(error)
+    return outcomes
 
 
 def _number(path: Path, meta: Mapping[str, Any], name: str, minimum: int) -> int:

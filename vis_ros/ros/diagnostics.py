@@ -8,9 +8,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vis_ros.ros.host import Closeable, Qos
-from vis_ros.ros.statistics import ERROR, OK, WARN, diagnostics_message, process_memory
+from vis_ros.ros.statistics import ERROR, OK, WARN, process_memory, status_message
+from vis_ros.wire.stamps import make_header
 
 if TYPE_CHECKING:
+    from vis_ros.ros.camera_stream import CameraStream
     from vis_ros.ros.core import TrackerCore
 
 _SILENCE_S = 2.0  # no image for this long is worth a warning
@@ -19,8 +21,7 @@ _SILENCE_S = 2.0  # no image for this long is worth a warning
 class Diagnostics(Closeable):
     """Publishes rates, times, latency, drops, errors and memory use, once in each period.
 
-    Levels: ERROR with a fault in the period; WARN without images, with images that have no stamp,
-    or with drops; OK otherwise.
+    One message holds one status for each camera.
 
     Args:
         core: The node core that is reported on.
@@ -32,8 +33,8 @@ class Diagnostics(Closeable):
         self._publisher = host.create_publisher(
             'diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', Qos(depth=10)
         )
+        self._reports = [_Report(core, stream) for stream in core.streams]
         self._timer = host.create_timer(core.parameters.diagnostics_period_s, self.publish)
-        self._known_drops = 0
 
     def close(self) -> None:
         """Publish a last time, then stop."""
@@ -43,57 +44,83 @@ class Diagnostics(Closeable):
 
     def publish(self) -> None:
         """Publish now."""
-        core = self._core
-        counted, seconds, silence_s = core.statistics.period()
-        drops = self._drops()
-        new_drops, self._known_drops = drops - self._known_drops, drops
-        level, text = self._verdict(counted, new_drops, silence_s)
-        values: dict[str, Any] = {
-            'input_hz': counted['received'] / seconds,
-            'output_hz': counted['published'] / seconds,
-            **{name: core.statistics.counts[name] for name in _COUNTS},
-            'dropped': drops,
-            'last_error': core.statistics.last_error.splitlines()[0]
-            if core.statistics.last_error
-            else '',
-        }
-        for stage in core.statistics.stage_names():
-            p50, p95, p99 = core.statistics.percentiles(stage) or (0.0, 0.0, 0.0)
-            values |= {f'{stage}_ms_{n}': v for n, v in (('p50', p50), ('p95', p95), ('p99', p99))}
-        if core.session is not None:
-            values |= {'method': core.session.method.name, 'session_id': core.session.session_id}
-            values['resets'] = core.session.resets
-            values['dropped_results'] = core.session.dropped_results
-            values |= core.session.memory_use()
+        host = self._core.host
         self._publisher.publish(
-            diagnostics_message(
-                core.host.messages,
-                stamp_ns=max(core.host.now_ns(), 0),
-                name=f'{core.host.name}: tracker',
-                hardware_id=core.parameters.image_topic,
-                level=level,
-                text=text,
-                values=values | process_memory(),
+            host.messages.make(
+                'diagnostic_msgs/msg/DiagnosticArray',
+                header=make_header(host.messages, max(host.now_ns(), 0)),
+                status=[report.status() for report in self._reports],
             )
         )
 
-    def _drops(self) -> int:
-        worker = self._core.worker
-        return self._core.statistics.counts['dropped'] + (worker.dropped if worker else 0)
+
+class _Report:
+    """What is said of one camera.
+
+    Levels: ERROR with a fault in the period; WARN without images, with images that have no stamp,
+    or with drops; OK otherwise.
+    """
+
+    def __init__(self, core: TrackerCore, stream: CameraStream) -> None:
+        self._core = core
+        self._stream = stream
+        self._known_drops = 0
+
+    def status(self) -> Any:
+        """Return the `diagnostic_msgs/DiagnosticStatus` of the period that ends now."""
+        core, stream = self._core, self._stream
+        counted, seconds, silence_s = stream.statistics.period()
+        drops = stream.dropped
+        new_drops, self._known_drops = drops - self._known_drops, drops
+        level, text = self._verdict(counted, new_drops, silence_s)
+        name = f'{core.host.name}: tracker'
+        return status_message(
+            core.host.messages,
+            name=f'{name} {stream.name}' if stream.name else name,
+            hardware_id=stream.parameters.image_topic,
+            level=level,
+            text=text,
+            values={
+                'input_hz': counted['received'] / seconds,
+                'output_hz': counted['published'] / seconds,
+                **self._values(drops),
+            },
+        )
+
+    def _values(self, drops: int) -> dict[str, Any]:
+        statistics, session = self._stream.statistics, self._stream.session
+        values: dict[str, Any] = {
+            **{name: statistics.counts[name] for name in _COUNTS},
+            'dropped': drops,
+            'last_error': self._last_error(),
+        }
+        for stage in statistics.stage_names():
+            p50, p95, p99 = statistics.percentiles(stage) or (0.0, 0.0, 0.0)
+            values |= {f'{stage}_ms_{n}': v for n, v in (('p50', p50), ('p95', p95), ('p99', p99))}
+        if session is not None:
+            values |= {'method': session.method.name, 'session_id': session.session_id}
+            values['resets'] = session.resets
+            values['dropped_results'] = session.dropped_results
+            values |= session.memory_use()
+        return values | process_memory()
+
+    def _last_error(self) -> str:
+        text = self._stream.statistics.last_error
+        return text.splitlines()[0] if text else ''
 
     def _verdict(
         self, counted: Counter[str], drops: int, silence_s: float | None
     ) -> tuple[bytes, str]:
-        core = self._core
+        stream = self._stream
         if errors := counted['errors']:
-            return ERROR, f'{errors} errors: {core.statistics.last_error.splitlines()[0]}'
-        if core.worker is None:
+            return ERROR, f'{errors} errors: {self._last_error()}'
+        if self._core.worker is None:
             return OK, 'inactive'
-        if not core.is_enabled:
-            return OK, 'disabled by ~/set_enabled'
+        if not stream.is_enabled:
+            return OK, f'disabled by {stream.prefix}set_enabled'
         if silence_s is None or silence_s > _SILENCE_S:
             since = 'since the start' if silence_s is None else f'for {silence_s:.0f} s'
-            return WARN, f'no image on {core.parameters.image_topic} {since}'
+            return WARN, f'no image on {stream.parameters.image_topic} {since}'
         if counted['unstamped']:
             return WARN, 'images without a stamp: tracks do not age, latency is not known'
         if drops:

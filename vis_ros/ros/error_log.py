@@ -21,14 +21,20 @@ class ErrorLog:
         host: Has the log.
         statistics: Counts the errors.
         clock: Steady time in seconds.
+        label: What each line begins with.
     """
 
     def __init__(
-        self, host: Host, statistics: Statistics, clock: Callable[[], float] = time.monotonic
+        self,
+        host: Host,
+        statistics: Statistics,
+        clock: Callable[[], float] = time.monotonic,
+        label: str = '',
     ) -> None:
         self._host = host
         self._statistics = statistics
         self._clock = clock
+        self._label = label
         self._lock = threading.Lock()
         self._logged_s: dict[str, float] = {}  # by kind, of which there is a handful
 
@@ -47,4 +53,4 @@ class ErrorLog:
             if now_s - self._logged_s.get(kind, now_s - _PERIOD_S) < _PERIOD_S:
                 return
             self._logged_s[kind] = now_s
-        self._host.log(severity, text)
+        self._host.log(severity, self._label + text)

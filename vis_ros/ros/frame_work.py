@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 from vis_ros.pipeline.result_check import ResultError
-from vis_ros.pipeline.session import TrackingSession
+from vis_ros.pipeline.session import Processed, TrackingSession, process_many
 from vis_ros.ros.error_log import ErrorLog
 from vis_ros.ros.outputs import Outputs
 from vis_ros.ros.parameters import NodeParameters
@@ -33,6 +34,7 @@ class FrameWork:
         parameters: Those of the node.
 
     Attributes:
+        session: Runs the method.
         parameters: May be replaced at any time.
         shown_classes: Class ids that are published, or None for all; may be replaced too.
         is_ended: Set to throw away the frame at work instead of publishing it.
@@ -48,7 +50,7 @@ class FrameWork:
         parameters: NodeParameters,
         shown_classes: frozenset[int] | None,
     ) -> None:
-        self._session = session
+        self.session = session
         self._outputs = outputs
         self._statistics = statistics
         self._errors = errors
@@ -65,38 +67,41 @@ class FrameWork:
         """Do what `request_reset` asked for; only between two frames."""
         if self._wants_reset:
             self._wants_reset = False
-            self._session.reset()
+            self.session.reset()
 
-    def process(self, message: Any) -> None:
-        """Take an image message; never raises."""
+    def enter(self, message: Any) -> Frame | None:
+        """Return the frame of an image message; None if none is to be tracked. Never raises."""
         start = time.perf_counter()
         try:
             frame = frame_of(message)
         except Exception as error:  # whatever the bytes of a stranger provoke
             text = str(error) if isinstance(error, ValueError) else repr(error)
             self._fail('image', f'frame dropped: {text}')
-            return
+            return None
         self._statistics.times({'decode': (time.perf_counter() - start) * 1e3})
         if frame.stamp_ns == 0:
             self._statistics.count('unstamped')
         self.reset_if_wanted()
         if self._is_late(frame):
             self._statistics.count('out_of_order')
-        else:
-            self._track(frame)
+            return None
+        return frame
 
     def _is_late(self, frame: Frame) -> bool:
-        last_ns = self._session.last_ns
+        last_ns = self.session.last_ns
         reorder_ns = self.parameters.max_reorder_s * 1e9
         return last_ns is not None and 0 < last_ns - frame.stamp_ns <= reorder_ns
 
-    def _track(self, frame: Frame) -> None:
-        session = self._session
-        known = session.session_id
-        try:
-            done = session.process(frame)
-        except Exception as error:  # whatever a method raises: the node must live
-            text = f'new session {session.session_id}: {_describe(error)}'
+    def leave(self, known: int, done: list[Processed] | Exception) -> None:
+        """Publish what became of a frame; never raises.
+
+        Args:
+            known: Id of the session before the frame.
+            done: Results that are ready, or what the method raised.
+        """
+        session = self.session
+        if isinstance(done, Exception):
+            text = f'new session {session.session_id}: {_describe(done)}'
             self._fail('method', f'frame dropped, {text}')
             return
         if session.session_id != known:
@@ -116,6 +121,20 @@ class FrameWork:
     def _fail(self, kind: str, text: str) -> None:
         self._statistics.count('failed')
         self._errors.error(kind, text)
+
+
+def process_batch(messages: Sequence[tuple[FrameWork, Any]]) -> None:
+    """Take image messages of different cameras together; never raises.
+
+    Args:
+        messages: At most one for each camera, with what takes the frames of that camera.
+    """
+    entered = [(work, work.enter(message)) for work, message in messages]
+    batch = [(work, frame) for work, frame in entered if frame is not None]
+    known = [work.session.session_id for work, _ in batch]
+    outcomes = process_many([(work.session, frame) for work, frame in batch])
+    for (work, _), session_id, done in zip(batch, known, outcomes, strict=True):
+        work.leave(session_id, done)
 
 
 def _describe(error: Exception) -> str:

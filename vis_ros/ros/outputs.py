@@ -22,28 +22,35 @@ _LATCHED = Qos(reliable=True, transient_local=True, depth=1)
 
 
 class Outputs(Closeable):
-    """The publishers of the node.
+    """The publishers of one camera.
 
     Tracks are always published; debug images are only drawn while somebody listens.
 
     Args:
         host: The node.
+        prefix: What the names of the topics begin with, such as `~/`.
         method: Registered name of the method.
         class_names: Name of each class id.
         statistics: Takes the times of the stages.
     """
 
     def __init__(
-        self, host: Host, *, method: str, class_names: Sequence[str], statistics: Statistics
+        self,
+        host: Host,
+        *,
+        prefix: str,
+        method: str,
+        class_names: Sequence[str],
+        statistics: Statistics,
     ) -> None:
         self._host = host
         self._method = method
         self._class_names = class_names
         self._statistics = statistics
-        self._tracks = host.create_publisher(TRACKS_TYPE, '~/tracks', _RESULTS)
-        self._overlay = host.create_publisher(IMAGE_TYPE, '~/debug/overlay', _DEBUG)
-        self._labels = host.create_publisher(IMAGE_TYPE, '~/debug/labels', _DEBUG)
-        self._info = host.create_publisher(LABELS_TYPE, '~/label_info', _LATCHED)
+        self._tracks = host.create_publisher(TRACKS_TYPE, prefix + 'tracks', _RESULTS)
+        self._overlay = host.create_publisher(IMAGE_TYPE, prefix + 'debug/overlay', _DEBUG)
+        self._labels = host.create_publisher(IMAGE_TYPE, prefix + 'debug/labels', _DEBUG)
+        self._info = host.create_publisher(LABELS_TYPE, prefix + 'label_info', _LATCHED)
         self._info.publish(
             labels_message(host.messages, max(host.now_ns(), 0), method, class_names)
         )

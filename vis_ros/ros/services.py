@@ -54,11 +54,11 @@ class Services(Closeable):
         return answer
 
     def _reset(self, request: Any) -> str:
-        self._core.request_reset()
+        self._core.streams[0].request_reset()
         return 'the memory is emptied before the next frame; a new session begins'
 
     def _set_enabled(self, request: Any) -> str:
-        self._core.is_enabled = bool(request.data)
+        self._core.streams[0].is_enabled = bool(request.data)
         return 'images are processed' if request.data else 'images are ignored, the memory is kept'
 
     def _set_class_filter(self, request: Any) -> str:
@@ -69,12 +69,12 @@ class Services(Closeable):
 
     def _save(self, request: Any) -> str:
         path = self._path(request.path)
-        self._core.save_memory(path)
+        self._core.streams[0].save_memory(path)
         return f'written to {path}'
 
     def _load(self, request: Any) -> str:
         path = self._path(request.path)
-        self._core.load_memory(path)
+        self._core.streams[0].load_memory(path)
         return f'restored from {path}'
 
     def _path(self, text: str) -> Path:

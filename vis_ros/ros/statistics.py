@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Counters and times of the node, and the diagnostics message made of them."""
+"""Counters and times of a camera, and the diagnostics status made of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from vis_ros.wire.messages import Messages
-from vis_ros.wire.stamps import make_header
 
 OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'  # levels of diagnostic_msgs/DiagnosticStatus
 _KEPT = 1000  # latest samples that percentiles are taken of
@@ -82,18 +81,17 @@ class Statistics:
             return list(self._stages)
 
 
-def diagnostics_message(
+def status_message(
     messages: Messages,
     *,
-    stamp_ns: int,
     name: str,
     hardware_id: str,
     level: bytes,
     text: str,
     values: Mapping[str, Any],
 ) -> Any:
-    """Return a `diagnostic_msgs/DiagnosticArray` with one status."""
-    status = messages.make(
+    """Return a `diagnostic_msgs/DiagnosticStatus`."""
+    return messages.make(
         'diagnostic_msgs/msg/DiagnosticStatus',
         level=messages.byte(level),
         name=name,
@@ -103,11 +101,6 @@ def diagnostics_message(
             messages.make('diagnostic_msgs/msg/KeyValue', key=key, value=_text(value))
             for key, value in values.items()
         ],
-    )
-    return messages.make(
-        'diagnostic_msgs/msg/DiagnosticArray',
-        header=make_header(messages, stamp_ns),
-        status=[status],
     )
 
 

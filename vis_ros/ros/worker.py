@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The thread that does the work, and the mailbox before it.
+"""The thread that does the work, and the mailboxes before it, one for each camera.
 
 The subscription's callback only stores the message. With depth 1 the newest wins: a message that
 still waits is replaced and counted, so that latency never grows. Jobs (save, load) run on the same
@@ -20,14 +20,13 @@ from typing import Any, TypeVar
 T = TypeVar('T')
 
 
-class Worker:
-    """One thread that takes messages out of a mailbox of bounded size.
+class Mailbox:
+    """Messages of one camera that wait.
 
-    Capacity: `depth` messages; a full mailbox drops the oldest. Each drop is counted. Jobs wait
-    only while somebody waits for them.
+    Capacity: `depth` messages; a full mailbox drops the oldest. Each drop is counted.
 
     Args:
-        process: Called with each message, on the worker's thread; it must not raise.
+        changed: Lock of the worker, told of each message.
         depth: Messages that may wait, 1 or more.
 
     Attributes:
@@ -37,17 +36,83 @@ class Worker:
         ValueError: The depth is below 1.
     """
 
-    def __init__(self, process: Callable[[Any], None], *, depth: int = 1) -> None:
+    def __init__(self, changed: threading.Condition, depth: int) -> None:
         if depth < 1:
             raise ValueError(f'depth: expected 1 or more, got {depth}')
-        self._process = process
+        self._changed = changed
         self._waiting: deque[Any] = deque()
+        self._is_closed = False
+        self.depth = depth
+        self.dropped = 0
+
+    @property
+    def waiting(self) -> int:
+        """Number of messages that wait; the one at work is not among them."""
+        with self._changed:
+            return len(self._waiting)
+
+    def offer(self, message: Any) -> None:
+        """Leave a message; returns at once. After `Worker.stop` it is dropped and counted."""
+        with self._changed:
+            if self._is_closed:
+                self.dropped += 1
+                return
+            if len(self._waiting) >= self.depth:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(message)
+            self._changed.notify_all()
+
+    def take(self) -> Any:
+        """Return the oldest message; only with the lock held, and not when empty."""
+        return self._waiting.popleft()
+
+    def close(self) -> None:
+        """Drop and count what waits and what comes from now on; only with the lock held."""
+        self._is_closed = True
+        self.dropped += len(self._waiting)
+        self._waiting.clear()
+
+
+class Worker:
+    """One thread that takes messages out of mailboxes of bounded size.
+
+    Fairness: the mailboxes take turns, so that between two messages of one camera each other
+    camera that waits gets one. Jobs wait only while somebody waits for them.
+
+    Args:
+        process: Called on the worker's thread with pairs of a mailbox's index and its message, at
+            least one and at most one of each mailbox; it must not raise.
+        depth: Messages that may wait in each mailbox, 1 or more.
+        cameras: Number of mailboxes, 1 or more.
+        takes_batches: Whether messages of several mailboxes that wait together are processed
+            together; else each on its own.
+
+    Attributes:
+        boxes: The mailboxes.
+
+    Raises:
+        ValueError: A number is below 1.
+    """
+
+    def __init__(
+        self,
+        process: Callable[[list[tuple[int, Any]]], None],
+        *,
+        depth: int = 1,
+        cameras: int = 1,
+        takes_batches: bool = False,
+    ) -> None:
+        if cameras < 1:
+            raise ValueError(f'cameras: expected 1 or more, got {cameras}')
+        self._process = process
         self._jobs: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
-        self._depth = depth
         self._changed = threading.Condition()
+        self._most = cameras if takes_batches else 1
+        self._turns = deque(range(cameras))  # whose turn is next
         self._stops = False
         self._is_busy = False
-        self.dropped = 0
+        self.boxes = tuple(Mailbox(self._changed, depth) for _ in range(cameras))
         self._thread = threading.Thread(target=self._run, name='vis_ros worker', daemon=True)
 
     def start(self) -> None:
@@ -61,21 +126,15 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """Number of messages that wait; the one at work is not among them."""
+        """Number of messages that wait in all mailboxes."""
         with self._changed:
-            return len(self._waiting)
+            return sum(box.waiting for box in self.boxes)
 
-    def offer(self, message: Any) -> None:
-        """Leave a message; returns at once. After `stop` it is dropped and counted."""
+    @property
+    def dropped(self) -> int:
+        """Messages of all mailboxes that were never processed, so far."""
         with self._changed:
-            if self._stops:
-                self.dropped += 1
-                return
-            if len(self._waiting) >= self._depth:
-                self._waiting.popleft()
-                self.dropped += 1
-            self._waiting.append(message)
-            self._changed.notify_all()
+            return sum(box.dropped for box in self.boxes)
 
     def call(self, job: Callable[[], T], timeout_s: float) -> T:
         """Run a job between two messages and return its result.
@@ -106,7 +165,7 @@ class Worker:
         """Wait until nothing waits and nothing is at work; return whether that came true."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: not (self._waiting or self._jobs or self._is_busy), timeout_s
+                lambda: not (self.waiting or self._jobs or self._is_busy), timeout_s
             )
 
     def stop(self, timeout_s: float) -> bool:
@@ -117,8 +176,8 @@ class Worker:
         """
         with self._changed:
             self._stops = True
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
+            for box in self.boxes:
+                box.close()
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -133,16 +192,23 @@ class Worker:
 
     def _take(self) -> Callable[[], None] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._stops or self._waiting or self._jobs)
+            self._changed.wait_for(lambda: self._stops or self.waiting or self._jobs)
             if self._jobs:
                 future, job = self._jobs.popleft()
                 self._is_busy = True
                 return lambda: _fulfil(future, job)
             if self._stops:
                 return None
-            message = self._waiting.popleft()
+            messages = self._next_turns()
             self._is_busy = True
-            return lambda: self._process(message)
+            return lambda: self._process(messages)
+
+    def _next_turns(self) -> list[tuple[int, Any]]:
+        taken = [index for index in self._turns if self.boxes[index].waiting][: self._most]
+        for index in taken:  # to the end of the line
+            self._turns.remove(index)
+            self._turns.append(index)
+        return [(index, self.boxes[index].take()) for index in taken]
 
 
 def _fulfil(future: Future[Any], job: Callable[[], Any]) -> None:
