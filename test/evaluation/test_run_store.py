@@ -5,13 +5,12 @@
 import json
 
 import pytest
+from bag_tasks import tasks_of, without_times
 from replay_world import Perfect, write_world
 
-from vis_ros.evaluation.bag_runs import BagTask, MethodChoice, TruthChoice, find_bags
-from vis_ros.evaluation.method_runs import Pace
+from vis_ros.evaluation.many_bags import run_bags
 from vis_ros.evaluation.results import read_results
-from vis_ros.evaluation.run_store import RunStore, run_bags
-from vis_ros.evaluation.video_runs import RunOptions
+from vis_ros.evaluation.run_store import RunStore
 from vis_ros.evaluation.ytvis import read_annotations
 from vis_ros.methods import METHODS
 
@@ -35,20 +34,6 @@ def bags(tmp_path):
     for name, count in (('a', 4), ('deep/b', 6)):
         write_world(tmp_path / 'bags' / name, count)
     return tmp_path / 'bags'
-
-
-def tasks_of(folder, *, method='perfect', agnostic=False, step_ms=50.0):
-    options = RunOptions(pace=Pace(step_ms=step_ms), is_class_agnostic=agnostic)
-    return [
-        BagTask(name, path, MethodChoice(method), TruthChoice(), options)
-        for name, path in find_bags(folder)
-    ]
-
-
-def without_times(runs):
-    return [
-        (one.annotations, {mode: run.results for mode, run in one.modes.items()}) for one in runs
-    ]
 
 
 def test_nothing_to_run(tmp_path):

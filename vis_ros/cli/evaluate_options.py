@@ -23,7 +23,7 @@ _UNGIVEN: Mapping[str, Any] = {
 }
 _METHOD = ('method', 'weights', 'device', 'config', 'config_file', 'class_agnostic')
 _MODE = ('mode', 'rate', 'step_ms', 'known_at')
-_BAG = ('replay', 'truth_file', 'video', 'truth_topic', 'topic', 'out', 'jobs')
+_BAG = ('replay', 'truth_file', 'video', 'truth_topic', 'topic', 'out', 'jobs', 'cluster')
 _DATA_SET = ('fps', 'results_file')
 _FORMS: Mapping[str, tuple[str, ...]] = {  # what each form does not take
     'results': (*_METHOD, *_MODE, *_BAG, *_DATA_SET),
@@ -80,7 +80,18 @@ def _add_bag_options(group: Any) -> None:
         metavar='FOLDER',
         help='keep the results of each bag there; a bag that has them is not run again',
     ).complete = shtab.DIRECTORY
-    group.add_argument('--jobs', type=int, metavar='N', help='processes for several bags (1)')
+    group.add_argument(
+        '--jobs', type=int, metavar='N', help='bags at once: processes here (1), or of the cluster'
+    )
+    group.add_argument(
+        '--cluster',
+        nargs='?',
+        const='auto',
+        metavar='ADDRESS',
+        help='run the bags on an existing Ray cluster and not here: auto (of which this machine '
+        'is a part), HOST:PORT or ray://HOST:PORT; its machines need the same vis_ros and see the '
+        'same paths',
+    )
 
 
 def _add_data_set_options(group: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from vis_ros.cli.common import method_config
 from vis_ros.cli.evaluate_tables import show_modes
 from vis_ros.evaluation.bag_runs import BagTask, MethodChoice, TruthChoice, find_bags
 from vis_ros.evaluation.bag_truth import TRUTH_TOPIC
+from vis_ros.evaluation.bag_workers import Workers
 from vis_ros.evaluation.data_sets import join
 from vis_ros.evaluation.evaluation import Evaluation, evaluate
+from vis_ros.evaluation.many_bags import run_bags
 from vis_ros.evaluation.method_runs import MODES, Pace, RunCounts
+from vis_ros.evaluation.ray_workers import RayWorkers, check_ray
 from vis_ros.evaluation.report import write_report
 from vis_ros.evaluation.results import write_results
-from vis_ros.evaluation.run_store import RunStore, run_bags
+from vis_ros.evaluation.run_store import RunStore
 from vis_ros.evaluation.video_runs import (
     RunOptions,
     VideoImages,
@@ -103,6 +106,8 @@ def _check_outputs(args: argparse.Namespace, options: RunOptions) -> None:
         raise ValueError('--images: only the report of --html shows images')
     if args.fps is not None and not (math.isfinite(args.fps) and args.fps > 0):
         raise ValueError(f'--fps: expected a positive number, got {args.fps}')
+    if args.cluster is not None:
+        check_ray()
     if not args.only_ap:
         evaluate(Annotations({}, {}, ()), ())  # raises where a library is missing
 
@@ -116,11 +121,21 @@ def _run_bags(
         raise ValueError(f'--video: {args.replay} has {len(bags)} bags, whose names choose videos')
     tasks = [BagTask(name, path, method, truth, options, args.topic) for name, path in bags]
     jobs = 1 if args.jobs is None else args.jobs
-    if jobs > 1 and 'realtime' in options.modes and options.pace.step_ms is None:
-        console.print('--jobs: the measured times are those of a busy machine')
+    note = _printer(console)
+    if 'realtime' in options.modes and options.pace.step_ms is None:
+        if args.cluster is not None:
+            note("--cluster: the measured times are those of the cluster's machines, when busy")
+        elif jobs > 1:
+            note('--jobs: the measured times are those of a busy machine')
     store = None if args.out is None else RunStore(args.out)
-    runs = run_bags(tasks, store=store, jobs=jobs, note=_printer(console))
+    runs = run_bags(tasks, store=store, jobs=jobs, note=note, open_cluster=_cluster(args))
     return [task.name for task in tasks], runs
+
+
+def _cluster(args: argparse.Namespace) -> Callable[[], Workers] | None:
+    if args.cluster is None:
+        return None
+    return lambda: RayWorkers(args.cluster, at_once=args.jobs)
 
 
 def _printer(console: Console) -> Any:

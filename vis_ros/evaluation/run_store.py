@@ -1,28 +1,21 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs over many bags: kept in files, in several processes, taken up where they ended."""
+"""Runs over many bags, kept in files."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from vis_ros.evaluation.bag_runs import BagTask, MethodChoice, run_bag
+from vis_ros.evaluation.bag_runs import BagTask
 from vis_ros.evaluation.data_sets import annotations_json
 from vis_ros.evaluation.json_input import Item, load_json
 from vis_ros.evaluation.method_runs import RunCounts
 from vis_ros.evaluation.results import read_results, write_results
 from vis_ros.evaluation.video_runs import ModeRun, VideoRuns
 from vis_ros.evaluation.ytvis import read_annotations
-from vis_ros.methods.base import Method
 
 _FORMAT = 1  # of run.json
 
@@ -110,112 +103,3 @@ def _read_counts(item: Item) -> RunCounts:
         tuple(value.number() for value in item.get('step_ms').items()),
         tuple(value.number() for value in item.get('latency_ms').items()),
     )
-
-
-def run_bags(
-    tasks: Sequence[BagTask],
-    *,
-    store: RunStore | None = None,
-    jobs: int = 1,
-    note: Callable[[str], None] = lambda line: None,
-) -> list[VideoRuns]:
-    """Run all bags that the store does not hold.
-
-    A bag that fails does not keep the others from being run and stored.
-
-    Args:
-        tasks: All of the same method.
-        store: Where runs are kept; None for nowhere.
-        jobs: Processes, 1 or more. Times that are measured with several are those of a busy
-            machine.
-        note: Takes a line for each bag.
-
-    Returns:
-        One for each task, in their order.
-
-    Raises:
-        ValueError: A bag failed; the text says why each did. Or `jobs` is below 1.
-        Exception: Whatever the method raises.
-    """
-    if jobs < 1:
-        raise ValueError(f'jobs: expected 1 or more, got {jobs}')
-    done: dict[str, VideoRuns] = {}
-    for task in tasks:
-        if store is not None and (kept := store.load(task)) is not None:
-            done[task.name] = kept
-            note(f'{task.name}: was run before')
-    todo = [task for task in tasks if task.name not in done]
-    run = _in_processes if jobs > 1 and len(todo) > 1 else _one_by_one
-    faults: list[str] = []
-    for task, outcome in run(todo, store, jobs):
-        if isinstance(outcome, VideoRuns):
-            done[task.name] = outcome
-            note(f'{task.name}: {_line(outcome)}')
-        else:
-            faults.append(str(outcome))
-            if len(tasks) > 1:
-                note(f'{task.name}: failed')
-    if faults:
-        many = f'{len(faults)} of {len(tasks)} bags failed:\n' if len(tasks) > 1 else ''
-        raise ValueError(many + '\n'.join(faults))
-    return [done[task.name] for task in tasks]
-
-
-def _line(runs: VideoRuns) -> str:
-    parts = (
-        f'{run.counts.processed} of {run.counts.images} images ({mode})'
-        for mode, run in runs.modes.items()
-    )
-    return ', '.join(parts)
-
-
-_Outcome = VideoRuns | ValueError | OSError
-
-
-def _one_by_one(
-    tasks: Sequence[BagTask], store: RunStore | None, jobs: int
-) -> Iterator[tuple[BagTask, _Outcome]]:
-    method = tasks[0].method.build() if tasks else None
-    for task in tasks:
-        if method is not None:
-            yield task, _run_one(task, store, method)
-
-
-def _run_one(task: BagTask, store: RunStore | None, method: Method) -> _Outcome:
-    try:
-        runs = run_bag(task, method)
-    except (ValueError, OSError) as error:
-        return error
-    if store is not None:
-        store.save(task, runs)
-    return runs
-
-
-def _in_processes(
-    tasks: Sequence[BagTask], store: RunStore | None, jobs: int
-) -> Iterator[tuple[BagTask, _Outcome]]:
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    pool = ProcessPoolExecutor(
-        min(jobs, len(tasks)),
-        mp_context=multiprocessing.get_context('spawn'),  # CUDA does not survive a fork
-        initializer=torch.set_num_threads,
-        initargs=(threads,),
-    )
-    try:
-        futures: dict[Future[_Outcome], BagTask] = {
-            pool.submit(_run_in_process, task, store): task for task in tasks
-        }
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _run_in_process(task: BagTask, store: RunStore | None) -> _Outcome:
-    return _run_one(task, store, _built(task.method))
-
-
-@lru_cache(maxsize=1)
-def _built(choice: MethodChoice) -> Method:
-    """Return the method of this process: weights are loaded once and not for each bag."""
-    return choice.build()
