@@ -1,0 +1,115 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The arguments of replay_eval.launch.py as the command gets them; ROS 2 is stood in for."""
+
+import runpy
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from vis_ros.cli.evaluate_options import check_form
+from vis_ros.cli.main import build_parser
+
+FILE = Path(__file__).parents[2] / 'launch/replay_eval.launch.py'
+
+
+class Recorded:
+    """Stands in for every class of launch: keeps what it was made with."""
+
+    def __init__(self, *values, **named):
+        self.values = values
+        self.named = named
+
+    def perform(self, context):
+        """As a `LaunchConfiguration` does."""
+        return context[self.values[0]]
+
+
+@pytest.fixture
+def launch_file(monkeypatch):
+    """Return what the launch file defines."""
+    names = {
+        'launch': ('LaunchContext', 'LaunchDescription'),
+        'launch.actions': ('DeclareLaunchArgument', 'ExecuteProcess', 'OpaqueFunction'),
+        'launch.events': (),
+        'launch.events.process': ('ProcessExited',),
+        'launch.substitutions': ('LaunchConfiguration', 'PathJoinSubstitution'),
+        'launch_ros': (),
+        'launch_ros.substitutions': ('ExecutableInPackage', 'FindPackageShare'),
+    }
+    for module, members in names.items():
+        stand_in = types.ModuleType(module)
+        for member in members:
+            setattr(stand_in, member, type(member, (Recorded,), {}))
+        monkeypatch.setitem(sys.modules, module, stand_in)
+    return runpy.run_path(str(FILE))
+
+
+def command(launch_file, **given):
+    """Return the words of the process that runs with these launch arguments."""
+    defaults = {name: default for name, (default, _) in launch_file['ARGUMENTS'].items()}
+    (process,) = launch_file['evaluation']({**defaults, 'params_file': '/p.yaml', **given})
+    program, *words = process.named['cmd']
+    assert type(program).__name__ == 'ExecutableInPackage'
+    assert 'shell' not in process.named
+    return words
+
+
+def parsed(words):
+    """Return the arguments that the command sees."""
+    args = build_parser().parse_args(words)
+    assert check_form(args) == 'replay'
+    return args
+
+
+def test_a_bag_alone(launch_file):
+    args = parsed(command(launch_file, bag='/data/a bag'))
+    assert str(args.replay) == '/data/a bag'
+    assert args.truth_topic == '/ground_truth/tracks'
+    assert (args.truth_file, args.out, args.topic, args.weights) == (None, None, None, '')
+    assert (args.method, args.device, args.mode, args.jobs) == ('deepsort', 'cpu', 'both', 1)
+    assert str(args.config_file) == '/p.yaml'
+    assert args.class_agnostic is False
+    assert args.cluster is None
+
+
+def test_all_arguments_reach_the_command(launch_file):
+    given = {
+        'gt': 'truth/gt.json',
+        'method': 'rgnnvis_pp',
+        'weights': 'synth_small',
+        'device': 'cuda:0',
+        'out': '/data/out',
+        'image': '/front/image',
+        'mode': 'realtime',
+        'jobs': '3',
+        'class_agnostic': 'True',
+    }
+    args = parsed(command(launch_file, bag='/bags', **given))
+    assert (str(args.truth_file), args.truth_topic) == ('truth/gt.json', None)
+    assert (args.method, args.weights, args.device) == ('rgnnvis_pp', 'synth_small', 'cuda:0')
+    assert (str(args.out), args.topic) == ('/data/out', '/front/image')
+    assert (args.mode, args.jobs, args.class_agnostic) == ('realtime', 3, True)
+
+
+def test_a_flag_that_is_neither_true_nor_false(launch_file):
+    with pytest.raises(ValueError, match='class_agnostic: expected true or false, got 1'):
+        command(launch_file, bag='/b', class_agnostic='1')
+
+
+def test_its_failure_is_the_failure_of_the_launch(launch_file):
+    launch_file['end'](types.SimpleNamespace(returncode=0), None)
+    with pytest.raises(RuntimeError, match='ended with code 2'):
+        launch_file['end'](types.SimpleNamespace(returncode=2), None)
+
+
+def test_every_argument_is_declared_and_the_bag_is_required(launch_file):
+    (actions,) = launch_file['generate_launch_description']().values
+    declared = {a.values[0]: a.named for a in actions if a.values}
+    assert set(declared) == {*launch_file['ARGUMENTS'], 'params_file'}
+    assert all(named['description'] for named in declared.values())
+    required = [name for name, named in declared.items() if named['default_value'] is None]
+    assert required == ['bag']
+    assert actions[-1].named['function'] is not None
