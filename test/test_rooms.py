@@ -19,6 +19,7 @@ ROOMS = (
     'memory',
     'methods',
     'pipeline',
+    'spatial',
     'wire',
     'media',
     'evaluation',
@@ -26,10 +27,14 @@ ROOMS = (
     'data',
     'training',
     'ros',
+    'client',
     'cli',
 )
 FREE = {'resources'}  # modules that every room may import
-ONLY = {'memory': {'structures', 'ops'}}  # rooms that see less than all to their left
+ONLY = {  # rooms that see less than all to their left
+    'memory': {'structures', 'ops'},
+    'client': {'structures', 'ops', 'wire', 'ros'},  # runs in planners, without torch
+}
 ALSO = {'detectors': {'vis_ros.memory.snapshot'}}  # modules further to the right
 DOOR = 'pipeline'  # where `vis_ros.build_method` leads to
 FILES = sorted(ROOT.rglob('*.py'))
@@ -109,8 +114,10 @@ def test_the_check_finds_faults(room: str, source: str, expected: list[str]) -> 
     [
         ('vis_ros', ('torch', 'rclpy', 'numpy', 'cv2')),
         ('vis_ros.structures', ('torch', 'rclpy', 'cv2')),
+        ('vis_ros.spatial.locator', ('torch', 'rclpy', 'rosbags')),
         ('vis_ros.wire.messages', ('torch', 'rclpy', 'rosbags')),
         ('vis_ros.ros.core', ('rclpy', 'rosbags', 'cyclonedds')),
+        ('vis_ros.client', ('torch', 'cv2', 'scipy', 'rclpy', 'rosbags', 'cyclonedds')),
         ('vis_ros.methods', ('torchvision', 'rclpy')),
         ('vis_ros.pipeline.build', ('torchvision', 'rclpy')),
     ],
