@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 from array import array
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class RclpyMessages:
     def __init__(self) -> None:
         self._classes: dict[str, type] = {}  # one entry per name that the program uses
 
-    def resolve(self, type_name: str) -> type:
+    def resolve(self, type_name: str) -> Any:
         """Return the class of `pkg/msg/Type`, `pkg/srv/Type` or `pkg/srv/Type_Request|_Response`.
 
         Raises:
@@ -71,6 +72,11 @@ class RclpyMessages:
     def byte(self, value: bytes) -> bytes:
         """See `Messages.byte`."""
         return value
+
+    def fields(self, type_name: str) -> frozenset[str]:
+        """See `Messages.fields`."""
+        names: Mapping[str, str] = self.resolve(type_name).get_fields_and_field_types()
+        return frozenset(names)
 
 
 def _import(type_name: str) -> type:

@@ -16,6 +16,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from vis_ros.resources import resource_path
+from vis_ros.wire.standard_definitions import standard_definitions
 
 _SERVICES: Mapping[str, str] = {
     # Services of ROS 2 itself that the type store does not carry. REQUEST --- RESPONSE.
@@ -67,6 +68,12 @@ class BareMessages:
         """See `Messages.byte`."""
         return value[0]
 
+    def fields(self, type_name: str) -> frozenset[str]:
+        """See `Messages.fields`."""
+        if type_name not in self.store.fielddefs:
+            raise ValueError(f'{type_name}: no such message type')
+        return frozenset(name for name, _ in self.store.fielddefs[type_name][1])
+
     def serialize(self, message: Any) -> memoryview:
         """Return the CDR bytes of a message, with the 4 bytes of the encapsulation header."""
         return self.store.serialize_cdr(message, message.__msgtype__)
@@ -97,6 +104,8 @@ def bare_messages() -> BareMessages:
     types: dict[str, Any] = {}
     for path in sorted(resource_path('vis_msgs', 'msg').glob('*.msg')):
         types.update(get_types_from_msg(path.read_text(), f'vis_msgs/msg/{path.stem}'))
+    for name, text in standard_definitions().items():
+        types.update(get_types_from_msg(text, name))
     services = dict(_SERVICES)
     for path in sorted(resource_path('vis_msgs', 'srv').glob('*.srv')):
         services[f'vis_msgs/srv/{path.stem}'] = path.read_text()

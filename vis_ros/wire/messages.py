@@ -30,3 +30,10 @@ class Messages(Protocol):
         Args:
             value: One byte.
         """
+
+    def fields(self, type_name: str) -> frozenset[str]:
+        """Return the names of a message's fields, which may differ between distributions.
+
+        Raises:
+            ValueError: There is no such type here.
+        """
