@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from vis_ros.media.overlay import draw_labels, draw_overlay
 from vis_ros.pipeline.session import Processed
-from vis_ros.ros.host import Closeable, Host, Publisher, Qos
+from vis_ros.ros.host import Closeable, Host, Qos
+from vis_ros.ros.standard_outputs import StandardOutputs
 from vis_ros.ros.statistics import Statistics
 from vis_ros.structures import FrameResult
 from vis_ros.wire.conversion import LABELS_TYPE, TRACKS_TYPE, labels_message, tracks_message
@@ -24,7 +25,8 @@ _LATCHED = Qos(reliable=True, transient_local=True, depth=1)
 class Outputs(Closeable):
     """The publishers of one camera.
 
-    Tracks are always published; debug images are only drawn while somebody listens.
+    Tracks are always published; debug images and standard messages are only made while somebody
+    listens.
 
     Args:
         host: The node.
@@ -54,10 +56,11 @@ class Outputs(Closeable):
         self._info.publish(
             labels_message(host.messages, max(host.now_ns(), 0), method, class_names)
         )
+        self._standard = StandardOutputs(host, prefix=prefix, class_names=class_names)
 
     @property
-    def _all(self) -> tuple[Publisher, ...]:
-        return (self._tracks, self._overlay, self._labels, self._info)
+    def _all(self) -> tuple[Closeable, ...]:
+        return (self._tracks, self._overlay, self._labels, self._info, self._standard)
 
     def publish(
         self, done: Processed, *, shown_classes: frozenset[int] | None, alpha: float
@@ -89,12 +92,18 @@ class Outputs(Closeable):
             times['stamp_to_publish'] = latency_ms
         self._statistics.times(times)
         self._statistics.count('published')
+        self._publish_standard(result)
         self._publish_debug(done, result, alpha)
 
     def _age_ms(self, result: FrameResult) -> float | None:
         """Return the age of the frame; None where the stamp is unset or of another clock."""
         age_ms = (self._host.now_ns() - result.stamp_ns) / 1e6
         return age_ms if result.stamp_ns > 0 and age_ms >= 0 else None
+
+    def _publish_standard(self, result: FrameResult) -> None:
+        start = time.perf_counter()
+        if self._standard.publish(result):
+            self._statistics.times({'standard': (time.perf_counter() - start) * 1e3})
 
     def _publish_debug(self, done: Processed, result: FrameResult, alpha: float) -> None:
         messages = self._host.messages
@@ -113,5 +122,5 @@ class Outputs(Closeable):
 
     def close(self) -> None:
         """Remove the publishers."""
-        for publisher in self._all:
-            publisher.close()
+        for output in self._all:
+            output.close()

@@ -81,23 +81,26 @@ class StandardOutputs(Closeable):
             parts = [f'{", ".join(topics)} ({why})' for why, topics in self._off.items()]
             host.log('info', f'outputs that are off: {"; ".join(parts)}')
 
-    def publish(self, result: FrameResult) -> None:
-        """Publish a result on the topics that somebody listens to.
+    def publish(self, result: FrameResult) -> int:
+        """Publish a result on the topics that somebody listens to; return how many these are.
 
         Raises:
             Exception: The first of what the topics raised; the others got the result all the same.
         """
         faults: list[Exception] = []
+        count = 0
         for publisher, maker in self._open:
             try:
                 if publisher.subscriber_count() > 0:
                     publisher.publish(maker.message(result))
+                    count += 1
                 else:
                     maker.forget()
             except Exception as error:  # the middleware, or a value that a message cannot hold
                 faults.append(error)
         if faults:
             raise faults[0]
+        return count
 
     def close(self) -> None:
         """Take back what is shown and remove the publishers."""
