@@ -26,6 +26,7 @@ CORE = [
 EVALUATION = ['motmetrics>=1.4', 'pycocotools>=2.0.8', 'tabulate']
 TRAINING = ['lightning-fabric>=2.4', 'rich', 'tensorboard']
 BARE = ['cyclonedds>=11,<12', 'rich', 'rosbags>=0.11', 'shtab']
+IFR = ['huggingface-hub']  # only to import weights of Mask2Former by their name on the hub
 TEST = [
     'hypothesis',
     'mypy',
@@ -34,6 +35,7 @@ TEST = [
     'pytest-timeout',
     'pytest-xdist',
     'ruff',
+    'transformers>=4.45',  # IFR's pixel decoder is held against its Mask2Former
     'types-PyYAML',
 ]
 
@@ -68,6 +70,7 @@ setup(
         'core': CORE,
         'bare': BARE,
         'evaluation': EVALUATION,
+        'ifr': IFR,
         'training': TRAINING + EVALUATION,
         'all': CORE + BARE + EVALUATION + TRAINING,
         'test': TEST,
