@@ -28,7 +28,9 @@ def add_parser(commands: Any) -> None:
         'OUT/train.csv, OUT/validation.csv and OUT/tensorboard. On several GPUs or machines: '
         'torchrun --nproc-per-node N -m vis_ros.cli train ...',
     )
-    parser.add_argument('stage', choices=('detector', 'tracker'), help='what to train')
+    parser.add_argument(
+        'stage', choices=('detector', 'tracker', 'visstg', 'maskprop', 'iai'), help='what to train'
+    )
     parser.add_argument(
         '--config', type=Path, required=True, metavar='FILE', help='recipe, YAML'
     ).complete = shtab.FILE  # type: ignore[attr-defined]

@@ -1,0 +1,166 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Trainings of whole methods, from a data set to a file that runs, on tiny pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from synth_world import write_data
+
+from vis_ros.data.clip import Clip
+from vis_ros.pipeline.build import build_method
+from vis_ros.structures import Frame
+from vis_ros.structures.options import build_config
+from vis_ros.synth.config import CLASSES
+from vis_ros.training.clip_task import ClipTask
+from vis_ros.training.loop import MODEL, fit, make_fabric
+from vis_ros.training.maskprop import pair_around
+from vis_ros.training.stages import STAGES
+from vis_ros.training.visstg import VisstgTask
+
+CPU = torch.device('cpu')
+QUICK = {
+    'network': 'small',
+    'frozen': 'none',
+    'smallest': 0.3,  # 58 x 96
+    'largest': 0.3,
+    'validation_frames': 2,
+    'augment.fit_height': 192,
+    'augment.fit_width': 320,
+    'data.hold_out': 0.34,
+    'schedule.steps': 3,
+    'schedule.batch': 2,
+    'schedule.warmup': 0,
+}
+METHODS = ('visstg', 'maskprop', 'iai')
+
+
+@pytest.fixture(scope='module')
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = write_data(tmp_path_factory.mktemp('world') / 'data', length=5)
+    return {**QUICK, 'data.folders': [folder]}
+
+
+def task(world: dict[str, Any], name: str = 'visstg', **values: Any) -> ClipTask:
+    found: ClipTask = STAGES[name](build_config(STAGES[name].Recipe, {**world, **values}))
+    return found
+
+
+def test_pairs_reach_in_both_directions() -> None:
+    assert pair_around(1, 0.9, 0.9, 25) == (0, 0)
+    assert pair_around(2, 0.0, 0.9, 25) == (0, 1)
+    assert pair_around(2, 0.9, 0.0, 25) == (1, 0)
+    draws = np.linspace(0, 0.999, 40)
+    pairs = {pair_around(10, a, b, 2) for a in draws for b in draws}
+    wanted = {(a, b) for a in range(10) for b in range(10) if 0 < abs(a - b) <= 2}
+    assert pairs == wanted
+
+
+def test_a_recipe_with_sizes_upside_down_is_refused(world: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match='smallest: expected at most largest'):
+        task(world, largest=0.2)
+
+
+def test_weights_of_another_size_are_refused(world: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match='start: expected weights with a backbone'):
+        task(world, start='synth_small', network='resnet50')
+
+
+def test_the_clips_of_a_step_have_one_size(world: dict[str, Any]) -> None:
+    stage = task(world, **{'largest': 0.6, 'schedule.batch': 2})
+    sizes = []
+    for epoch in range(4):
+        clips = [stage.item(epoch, place) for place in range(2)]
+        shapes = {clip.images.shape for clip in clips}
+        assert len(shapes) == 1
+        sizes.append(shapes.pop()[1:3])
+    assert len(set(sizes)) > 1
+    assert all(58 <= h <= 115 and 96 <= w <= 192 for h, w in sizes), sizes
+
+
+def test_the_same_place_gives_the_same_clip(world: dict[str, Any]) -> None:
+    stage, other = task(world), task(world)
+    one, two, later = stage.item(0, 1), other.item(0, 1), stage.item(1, 1)
+    assert one.images.shape == (2, 58, 96, 3)
+    assert np.array_equal(one.images, two.images) and np.array_equal(one.labels, two.labels)
+    assert one.images.shape != later.images.shape or not np.array_equal(one.images, later.images)
+
+
+def test_frozen_norms_keep_their_statistics(world: dict[str, Any]) -> None:
+    stage = task(world, start='synth_small', frozen='stem')
+    backbone: Any = stage.module.network.get_submodule(stage.backbone)
+    trained = {name for name, p in backbone.named_parameters() if p.requires_grad}
+    assert trained and not any('bn' in name or 'layer1' in name for name in trained)
+    before = {name: value.clone() for name, value in backbone.named_buffers()}
+    stage.module.train()
+    stage.module(stage.collate([stage.item(0, place) for place in range(2)]))
+    assert all(torch.equal(before[name], value) for name, value in backbone.named_buffers())
+    assert stage.module.network.plain.masks.training
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_the_file_holds_all_that_is_needed_to_run_it(
+    world: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    options = {
+        'visstg': {'model.rounds': 1, 'detections.limit': 3},
+        'maskprop': {'model.propagation.merge': 'mean', 'detections.limit': 3},
+        'iai': {'model.ids': 7, 'model.stored_frames': 2, 'detections.limit': 3},
+    }[name]
+    stage = task(world, name, **options)
+    losses = stage.module(stage.collate([stage.item(0, place) for place in range(2)]))
+    assert torch.isfinite(losses['total'])
+    losses['total'].backward()
+    stage.module.eval()
+    assert set(stage.validate(CPU)) == {'AP', 'AP50', 'AP75', 'AR1', 'AR10'}
+    stage.export(tmp_path / MODEL, {'step': 2})
+    method = build_method(name, weights=str(tmp_path / MODEL))
+    assert method.classes == CLASSES
+    values = {**world, **options}
+    for key in options:
+        part: Any = method.config
+        for field in key.split('.'):
+            part = getattr(part, field)
+        assert part == values[key]
+    if name == 'iai':
+        assert method.config.memory.capacity == 6
+    state, _ = method.step(method.init_state(), Frame(np.zeros((96, 160, 3), np.uint8), 0))
+    method.flush(state)
+
+
+class Killed(VisstgTask):
+    fails_at: tuple[int, int] | None = None
+
+    def item(self, epoch: int, place: int) -> Clip:
+        if (epoch, place) == self.fails_at:
+            raise RuntimeError('killed')
+        return super().item(epoch, place)
+
+
+def train(
+    world: dict[str, Any], folder: Path, fails_at: tuple[int, int] | None = None
+) -> dict[str, torch.Tensor]:
+    values = {**world, 'model.rounds': 1, 'schedule.checkpoint_every': 1}
+    recipe: Any = build_config(STAGES['visstg'].Recipe, values)
+    stage = Killed(recipe)
+    stage.fails_at = fails_at
+    fabric = make_fabric('cpu', recipe.schedule.precision)
+    assert fit(stage, recipe.schedule, folder, fabric=fabric, recipe={}, with_bar=False)
+    return load_file(folder / MODEL)
+
+
+def test_after_a_kill_it_goes_on_to_the_very_same_result(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    whole = train(world, tmp_path / 'whole')
+    with pytest.raises(RuntimeError, match='killed'):
+        train(world, tmp_path / 'parts', (2, 1))
+    parts = train(world, tmp_path / 'parts')
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
