@@ -12,13 +12,16 @@ from typing import Any
 
 from vis_ros.methods import Method
 from vis_ros.pipeline.session import TrackingSession
+from vis_ros.ros.depth_input import DepthInput
 from vis_ros.ros.error_log import ErrorLog
 from vis_ros.ros.frame_work import FrameWork
 from vis_ros.ros.host import Closeable, Host
 from vis_ros.ros.image_input import ImageInput
 from vis_ros.ros.outputs import Outputs
 from vis_ros.ros.parameters import NodeParameters
+from vis_ros.ros.spatial_work import SpatialWork
 from vis_ros.ros.statistics import Statistics
+from vis_ros.ros.transform_input import TransformInput
 from vis_ros.ros.worker import Mailbox
 from vis_ros.structures.options import replace_config
 
@@ -39,6 +42,7 @@ class CameraStream:
         parameters: Those of the node, with the topic and the memory file of this camera.
         statistics: Counts and times since the start.
         session: The method at work on this camera; None while unconfigured.
+        spatial: Gives the tracks their places in space.
         frames: What is done with an image; None while unconfigured.
         is_enabled: Whether images are processed, or ignored.
     """
@@ -55,6 +59,7 @@ class CameraStream:
         self._host = host
         self._between_frames = between_frames
         self._errors = ErrorLog(host, self.statistics, label=self.label)
+        self.spatial = SpatialWork(self.statistics, self._errors)
         self._box: Mailbox | None = None
         self._configured: list[Closeable] = []
         self._active: list[Closeable] = []
@@ -99,6 +104,7 @@ class CameraStream:
             self._errors,
             parameters=parameters,
             shown_classes=shown_classes,
+            spatial=self.spatial,
         )
 
     def activate(self, box: Mailbox) -> str:
@@ -115,16 +121,27 @@ class CameraStream:
         """
         p = self.parameters
         self._box = box
+        if p.depth_topic:
+            self._open_depth(self.checked_frames().session.method.lag)
         images = ImageInput(self._host, p, self._receive, self._complain)
         self._active.append(images)
         if p.memory_file and p.memory_period_s > 0:
             self._active.append(self._host.create_timer(p.memory_period_s, self.save_quietly))
         return images.topic
 
+    def _open_depth(self, lag: int) -> None:
+        p = self.parameters
+        self.spatial.depth = DepthInput(self._host, p, self._complain, lag=lag)
+        self._active.append(self.spatial.depth)
+        if p.output_frame:
+            self.spatial.transforms = TransformInput(self._host, self._complain)
+            self._active.append(self.spatial.transforms)
+
     def deactivate(self) -> None:
         """Stop the images."""
         while self._active:
             self._active.pop().close()
+        self.spatial.depth = self.spatial.transforms = None
 
     def count_dropped(self) -> None:
         """Take the drops of the mailbox into the statistics, once its worker was stopped."""
@@ -159,6 +176,8 @@ class CameraStream:
         self.statistics.count('received')
         box = self._box
         if box is not None and self.is_enabled:
+            if self.spatial.depth is not None:
+                self.spatial.depth.expect(message)
             box.offer(message)
         else:
             self.statistics.count('ignored')

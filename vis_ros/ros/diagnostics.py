@@ -58,7 +58,7 @@ class _Report:
     """What is said of one camera.
 
     Levels: ERROR with a fault in the period; WARN without images, with images that have no stamp,
-    or with drops; OK otherwise.
+    with tracks that should have 3D and have not, or with drops; OK otherwise.
     """
 
     def __init__(self, core: TrackerCore, stream: CameraStream) -> None:
@@ -90,7 +90,7 @@ class _Report:
     def _values(self, drops: int) -> dict[str, Any]:
         statistics, session = self._stream.statistics, self._stream.session
         values: dict[str, Any] = {
-            **{name: statistics.counts[name] for name in _COUNTS},
+            **{name: statistics.counts[name] for name in self._counters()},
             'dropped': drops,
             'last_error': self._last_error(),
         }
@@ -103,6 +103,9 @@ class _Report:
             values['dropped_results'] = session.dropped_results
             values |= session.memory_use()
         return values | process_memory()
+
+    def _counters(self) -> tuple[str, ...]:
+        return _COUNTS + (_OF_DEPTH if self._stream.parameters.depth_topic else ())
 
     def _last_error(self) -> str:
         text = self._stream.statistics.last_error
@@ -123,6 +126,8 @@ class _Report:
             return WARN, f'no image on {stream.parameters.image_topic} {since}'
         if counted['unstamped']:
             return WARN, 'images without a stamp: tracks do not age, latency is not known'
+        if lacking := sum(counted[name] for name in _NOT_3D):
+            return WARN, f'{lacking} frames without measured 3D: {stream.spatial.reason}'
         if drops:
             return WARN, f'{drops} frames dropped: the method is slower than the camera'
         return OK, 'tracking'
@@ -139,3 +144,6 @@ _COUNTS = (
     'unstamped',
     'errors',
 )
+# frames with an observed track = the sum of these
+_NOT_3D = ('depth_missing', 'depth_refused', 'transform_missing')
+_OF_DEPTH = ('depth_used', *_NOT_3D)

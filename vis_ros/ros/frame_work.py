@@ -14,6 +14,7 @@ from vis_ros.pipeline.session import Processed, TrackingSession, process_many
 from vis_ros.ros.error_log import ErrorLog
 from vis_ros.ros.outputs import Outputs
 from vis_ros.ros.parameters import NodeParameters
+from vis_ros.ros.spatial_work import SpatialWork
 from vis_ros.ros.statistics import Statistics
 from vis_ros.structures import Frame
 from vis_ros.wire.encodings import frame_of
@@ -32,6 +33,7 @@ class FrameWork:
         statistics: Takes counts and times.
         errors: Gets the faults.
         parameters: Those of the node.
+        spatial: Gives the tracks their places in space.
 
     Attributes:
         session: Runs the method.
@@ -49,11 +51,13 @@ class FrameWork:
         *,
         parameters: NodeParameters,
         shown_classes: frozenset[int] | None,
+        spatial: SpatialWork,
     ) -> None:
         self.session = session
         self._outputs = outputs
         self._statistics = statistics
         self._errors = errors
+        self._spatial = spatial
         self.parameters = parameters
         self.shown_classes = shown_classes
         self.is_ended = False
@@ -110,7 +114,8 @@ class FrameWork:
         if self.is_ended:
             return
         try:
-            for item in done:
+            for frame, result in done:
+                item = Processed(frame, self._spatial.locate(result, self.parameters))
                 alpha = self.parameters.overlay_alpha
                 self._outputs.publish(item, shown_classes=self.shown_classes, alpha=alpha)
         except Exception as error:  # the middleware, or a picture that cannot be drawn

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from vis_ros.spatial.transform_buffer import TransformBuffer, TransformSource
 from vis_ros.structures.options import Option
 
 if TYPE_CHECKING:  # its module needs rosbags, which a robot with ROS 2 may not have
@@ -159,6 +160,10 @@ class Host(ABC):
     @abstractmethod
     def publishers_on(self, topic: str) -> list[Qos]:
         """Return the quality of service that each publisher now on `topic` offers."""
+
+    def make_transform_source(self) -> TransformSource:
+        """Return an empty buffer of transforms: the project's own, or that of an installed tf2."""
+        return TransformBuffer()
 
     @abstractmethod
     def attach(self, core: Lifecycle) -> None:

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from vis_ros.ros.host import Closeable, Host, Qos
+from vis_ros.ros.matched_subscription import MatchedSubscription
 from vis_ros.ros.parameters import NodeParameters
 from vis_ros.wire.encodings import COMPRESSED_TYPE, IMAGE_TYPE
-
-_LOOK_PERIOD_S = 0.5  # how often the publishers are looked at
 
 
 class ImageInput(Closeable):
@@ -37,32 +36,34 @@ class ImageInput(Closeable):
         callback: Callable[[Any], None],
         complain: Callable[[str], None],
     ) -> None:
-        self._host = host
         self._parameters = parameters
-        self._callback = callback
         self._complain = complain
         is_raw = parameters.image_transport == 'raw'
-        self._type = IMAGE_TYPE if is_raw else COMPRESSED_TYPE
         self.topic = parameters.image_topic + ('' if is_raw else '/compressed')
         self._publishers = -1
-        self.qos = self._wanted()
-        self._subscription = self._subscribe()
-        self._timer = host.create_timer(_LOOK_PERIOD_S, self._look)
+        self._subscription = MatchedSubscription(
+            host,
+            IMAGE_TYPE if is_raw else COMPRESSED_TYPE,
+            self.topic,
+            callback,
+            wanted=self._wanted,
+            on_incompatible=self._on_incompatible,
+            on_look=self._look,
+        )
 
-    def _wanted(self) -> Qos:
+    @property
+    def qos(self) -> Qos:
+        """The quality of service in force."""
+        return self._subscription.qos
+
+    def _wanted(self, offered: list[Qos]) -> Qos:
         p = self._parameters
         is_every = p.queue == 'every'
         depth = max(p.qos_depth, p.queue_depth) if is_every else p.qos_depth
         if p.qos_reliability != 'match':
             return Qos(reliable=p.qos_reliability == 'reliable', depth=depth)
-        offered = self._host.publishers_on(self.topic)
         is_reliable = all(q.reliable for q in offered) if offered else is_every
         return Qos(reliable=is_reliable, depth=depth)
-
-    def _subscribe(self) -> Closeable:
-        return self._host.create_subscription(
-            self._type, self.topic, self.qos, self._callback, self._on_incompatible
-        )
 
     def _on_incompatible(self, policy: str) -> None:
         self._complain(
@@ -70,21 +71,14 @@ class ImageInput(Closeable):
             f'({self.qos}); no image of it arrives. Set qos_reliability to match.'
         )
 
-    def _look(self) -> None:
-        count = len(self._host.publishers_on(self.topic))
+    def _look(self, count: int) -> None:
         if count > 1 and count != self._publishers:
             self._complain(
                 f'{self.topic}: {count} publishers; their images are taken as one stream, and '
                 'each stamp that runs backwards starts a new session'
             )
         self._publishers = count
-        wanted = self._wanted()
-        if count and wanted != self.qos:
-            self._subscription.close()
-            self.qos = wanted
-            self._subscription = self._subscribe()
 
     def close(self) -> None:
         """Stop receiving."""
-        self._timer.close()
         self._subscription.close()

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from vis_ros.spatial.config import SpatialConfig
 from vis_ros.structures.options import option
 
 METHOD_PREFIX = 'config.'
@@ -61,6 +62,53 @@ class NodeParameters:
         maximum=60.0,
         mutable=True,
     )
+    depth_topic: str = option(
+        '',
+        'Topic of depth images that are registered to the images: 16UC1 in mm or 32FC1 in m. '
+        'Empty: tracks have no 3D.',
+    )
+    camera_info_topic: str = option(
+        '', 'Topic of the calibration; empty for camera_info beside the image topic.'
+    )
+    depth_sync: str = option(
+        'approximate',
+        'Which depth belongs to an image, by the rules of message_filters: the one of the same '
+        'stamp, or one that is less than depth_slop_s away.',
+        choices=('approximate', 'exact'),
+    )
+    depth_slop_s: float = option(
+        0.02,
+        'The stamps of an image and its depth differ by less than this (depth_sync approximate).',
+        unit='s',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    depth_queue: int = option(
+        10, 'Depth images that may wait for their image.', minimum=1, maximum=1000
+    )
+    depth_wait_s: float = option(
+        0.05,
+        "Longest time, from an image's arrival, that its tracks wait for depth and transform; "
+        'then they are published without.',
+        unit='s',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    depth_is_registered: bool = option(
+        False,
+        'Take depth images of another frame_id than the image as registered to it.',
+        mutable=True,
+    )
+    image_is_rectified: bool = option(
+        False,
+        'Whether the images are rectified: then P of the calibration counts, else K and D.',
+        mutable=True,
+    )
+    output_frame: str = option(
+        '',
+        "Coordinate frame of the 3D positions, through /tf; empty for the image's frame_id.",
+    )
+    spatial: SpatialConfig = field(default_factory=SpatialConfig)
     class_filter: tuple[str, ...] = option(
         (), 'Names of the classes that are published; empty for all.', mutable=True
     )

@@ -35,6 +35,7 @@ from vis_ros.ros.rclpy_endpoints import (
 )
 from vis_ros.ros.rclpy_messages import RclpyMessages
 from vis_ros.ros.rclpy_node import HostNode
+from vis_ros.spatial.transform_buffer import TransformSource
 from vis_ros.structures.options import Option
 
 _SLICE_S = 0.1  # Python runs its signal handlers only after the wait in rcl returns
@@ -193,6 +194,14 @@ class RclpyHost(Host):
             name = self._node.resolve_topic_name(topic)
         found = self._node.get_publishers_info_by_topic(name)
         return [from_profile(item.qos_profile) for item in found]
+
+    def make_transform_source(self) -> TransformSource:
+        """See `Host.make_transform_source`: tf2's buffer, or ours where tf2_ros is missing."""
+        try:
+            from vis_ros.ros.rclpy_transforms import Tf2Source
+        except ImportError:
+            return super().make_transform_source()
+        return Tf2Source()
 
     def attach(self, core: Lifecycle) -> None:
         """See `Host.attach`.
