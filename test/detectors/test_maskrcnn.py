@@ -16,9 +16,9 @@ from vis_ros.detectors.maskrcnn import (
     _build,
     _categories,
     _pool_features,
-    paste_masks,
 )
 from vis_ros.nn.weights import LoadedWeights
+from vis_ros.ops.box_masks import paste_masks
 from vis_ros.ops.masks import tight_box
 from vis_ros.ops.rle import from_crop, to_dense
 from vis_ros.structures import Detections, Frame

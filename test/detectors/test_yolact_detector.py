@@ -11,7 +11,7 @@ from torch import Tensor
 
 import vis_ros
 from vis_ros.detectors import yolact as module
-from vis_ros.detectors.yolact import YolactDetector, YolactDetectorConfig, pool_features
+from vis_ros.detectors.yolact import YolactDetector, YolactDetectorConfig
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.model import RgnnVis
 from vis_ros.nn.weights import LoadedWeights
@@ -23,6 +23,7 @@ from vis_ros.nn.yolact import (
     prepare,
 )
 from vis_ros.nn.yolact.anchors import decode_boxes, encode_boxes
+from vis_ros.nn.yolact.features import pool_features
 from vis_ros.nn.yolact.masks import stock_masks
 from vis_ros.nn.yolact.nms import select_stock
 from vis_ros.ops.masks import tight_box

@@ -10,12 +10,13 @@ one for each camera.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Detections, Frame
+from vis_ros.structures.batch import attempt
 
 
 class Detector(ABC):
@@ -26,6 +27,7 @@ class Detector(ABC):
         summary: One line for the table of methods.
         licence: Licence of what the detector builds on.
         needs_weights: Whether it cannot run without a weights file.
+        takes_batches: Whether `detect_many` runs its network once for several frames.
 
     Attributes:
         classes: Names of the classes, index = class id.
@@ -36,6 +38,7 @@ class Detector(ABC):
     summary: ClassVar[str]
     licence: ClassVar[str]
     needs_weights: ClassVar[bool] = False
+    takes_batches: ClassVar[bool] = False
 
     classes: tuple[str, ...]
     feature_size: int
@@ -54,6 +57,24 @@ class Detector(ABC):
 
         Boxes are the tight boxes of the masks. The state that was passed in is used up.
         """
+
+    def detect_many(
+        self, states: Sequence[Any], frames: Sequence[Frame]
+    ) -> list[tuple[Any, Detections] | Exception]:
+        """Take one frame of each of several streams, as `detect` does for each of them.
+
+        Args:
+            states: States of different streams; each is used up.
+            frames: The next frame of each, of whatever sizes.
+
+        Returns:
+            For each stream what `detect` returns, or the exception that its frame ended in.
+
+        Raises:
+            BatchError: The frames cannot be taken together. All states are as they were.
+        """
+        pairs = zip(states, frames, strict=True)
+        return [attempt(self.detect, state, frame) for state, frame in pairs]
 
     def save(self, state: Any) -> Snapshot:
         """Return what `restore` needs; nothing for detectors without a state."""

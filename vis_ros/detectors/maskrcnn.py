@@ -9,6 +9,7 @@ it is the mean of the backbone's features over the mask.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,10 @@ from torch.nn import functional
 from vis_ros.detectors.base import Detector, register_detector
 from vis_ros.detectors.coco import coco_categories
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
+from vis_ros.ops.box_masks import paste_masks
 from vis_ros.ops.masks import tight_box
-from vis_ros.structures import CropMask, Detections, Frame
+from vis_ros.structures import Detections, Frame
+from vis_ros.structures.batch import as_a_whole, by_size
 from vis_ros.structures.options import option
 
 _MASK = 28  # side of the masks that the network predicts
@@ -93,6 +96,7 @@ class MaskRcnnDetector(Detector):
     summary = 'Mask R-CNN, ResNet-50 and FPN (torchvision), 80 classes of COCO'
     licence = 'BSD-3-Clause (torchvision); weights: see docs/weights.md'
     needs_weights = True
+    takes_batches = True
 
     def __init__(
         self, config: MaskRcnnConfig, *, weights: LoadedWeights | None = None, device: str = 'cpu'
@@ -116,9 +120,35 @@ class MaskRcnnDetector(Detector):
     @torch.inference_mode()
     def detect(self, state: None, frame: Frame) -> tuple[None, Detections]:
         """See `Detector.detect`."""
-        image = torch.from_numpy(frame.image.copy()).to(self.device)
-        image = image.permute(2, 0, 1).float() / 255.0  # (3, H, W)
-        packed = self._predict(_pad_slender(image)).cpu()  # the one copy down
+        return None, self._detect([frame])[0]
+
+    @torch.inference_mode()
+    def detect_many(
+        self, states: Sequence[None], frames: Sequence[Frame]
+    ) -> list[tuple[None, Detections] | Exception]:
+        """See `Detector.detect_many`; the network takes frames of equal size as one batch.
+
+        torchvision pads a batch to its largest image, and the network sees the padding.
+        """
+        found: dict[int, Detections] = {}
+        with as_a_whole(len(frames)):
+            for group in by_size([(frame.height, frame.width) for frame in frames]):
+                found |= zip(group, self._detect([frames[n] for n in group]), strict=True)
+        return [(state, found[n]) for n, state in enumerate(states)]
+
+    def _detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        """Return the detections of frames of one size."""
+        images = [
+            torch.from_numpy(frame.image.copy()).to(self.device).permute(2, 0, 1).float() / 255.0
+            for frame in frames
+        ]  # (3, H, W) each
+        parts = self._predict([_pad_slender(image) for image in images])
+        packed = torch.cat(parts).cpu()  # the one copy down
+        rows = packed.split([len(part) for part in parts])
+        return [self._detections(*pair) for pair in zip(rows, frames, strict=True)]
+
+    def _detections(self, packed: Tensor, frame: Frame) -> Detections:
+        """Return the detections of rows that came down; those without a pixel are left out."""
         boxes, scores, labels, features, masks = packed.split(
             (4, 1, 1, _FEATURE_SIZE, _MASK * _MASK), dim=1
         )
@@ -129,8 +159,8 @@ class MaskRcnnDetector(Detector):
         class_ids = self._class_of[labels[:, 0].numpy().astype(np.int64)]
         rows = [n for n, crop in enumerate(crops) if crop.pixels.any() and class_ids[n] >= 0]
         if not rows:
-            return None, Detections.empty(_FEATURE_SIZE)
-        return None, Detections(
+            return Detections.empty(_FEATURE_SIZE)
+        return Detections(
             boxes=np.array([tight_box(crops[n]) for n in rows], np.float32),
             scores=scores[rows, 0].numpy(),
             class_ids=class_ids[rows],
@@ -138,25 +168,39 @@ class MaskRcnnDetector(Detector):
             features=features[rows].numpy(),
         )
 
-    def _predict(self, image: Tensor) -> Tensor:
-        """Run the network.
+    def _predict(self, images: list[Tensor]) -> list[Tensor]:
+        """Run the network once.
 
         Args:
-            image: float32 tensor (3, H, W), RGB in [0, 1], on the device.
+            images: float32 tensors (3, H, W) of one size, RGB in [0, 1], on the device.
 
         Returns:
-            float32 tensor (N, 4 + 1 + 1 + 256 + 28 * 28) on the device, best score first: box in
-            pixels of `image`, score, category (0 is background, and never occurs), feature, mask.
+            For each image a float32 tensor (N, 4 + 1 + 1 + 256 + 28 * 28) on the device, best
+            score first: box in pixels of the image, score, category (0 is background, and never
+            occurs), feature, mask.
         """
         model = self._model
-        images, _ = model.transform([image])
-        levels = model.backbone(images.tensors)
-        proposals, _ = model.rpn(images, levels)
-        (found,), _ = model.roi_heads(levels, proposals, images.image_sizes)
+        batch, _ = model.transform(images)
+        levels = model.backbone(batch.tensors)
+        proposals, _ = model.rpn(batch, levels)
+        everything, _ = model.roi_heads(levels, proposals, batch.image_sizes)
+        maps = levels[_FEATURE_LEVEL]
+        source_size = (int(images[0].shape[1]), int(images[0].shape[2]))
+        return [
+            self._rows(found, maps[n : n + 1], batch.image_sizes[n], source_size)
+            for n, found in enumerate(everything)
+        ]
+
+    def _rows(
+        self,
+        found: dict[str, Tensor],
+        level: Tensor,
+        input_size: tuple[int, int],
+        source_size: tuple[int, int],
+    ) -> Tensor:
         masks = found.pop('masks')  # (N, 1, 28, 28)
-        features = _pool_features(levels[_FEATURE_LEVEL], found['boxes'], masks)
-        source_size = (int(image.shape[1]), int(image.shape[2]))
-        (found,) = model.transform.postprocess([found], images.image_sizes, [source_size])
+        features = _pool_features(level, found['boxes'], masks)
+        (found,) = self._model.transform.postprocess([found], [input_size], [source_size])
         columns = (found['boxes'], found['scores'][:, None], found['labels'][:, None].float())
         return torch.cat((*columns, features, masks.flatten(1)), dim=1)
 
@@ -244,37 +288,3 @@ def _pool_features(level: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
     weight = functional.avg_pool2d(masks, _MASK // _POOL)  # (N, 1, 14, 14)
     mean = (cells * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp(min=1e-6)
     return functional.normalize(mean, dim=1)
-
-
-def paste_masks(
-    masks: Tensor, boxes: Tensor, size: tuple[int, int], threshold: float
-) -> list[CropMask]:
-    """Return the masks of boxes in the source image, each in a crop of its own.
-
-    The pixels are those of torchvision's `paste_masks_in_image`, thresholded, without a whole
-    image for each mask. A crop may be empty.
-
-    Args:
-        masks: float32 tensor (N, 28, 28) on the CPU, probabilities.
-        boxes: float32 tensor (N, 4) on the CPU, xyxy in source-image pixels.
-        size: Rows and columns of the source image.
-        threshold: Pixels from this probability on belong to the mask.
-    """
-    side = masks.shape[-1]
-    padded = functional.pad(masks, (1, 1, 1, 1))  # so that masks end inside of their boxes
-    half = (boxes[:, 2:] - boxes[:, :2]) * 0.5 * ((side + 2) / side)
-    centre = (boxes[:, 2:] + boxes[:, :2]) * 0.5
-    corners = torch.cat((centre - half, centre + half), dim=1).to(torch.int64).tolist()
-    return [
-        _paste(mask, corner, size, threshold) for mask, corner in zip(padded, corners, strict=True)
-    ]
-
-
-def _paste(mask: Tensor, corner: list[int], size: tuple[int, int], threshold: float) -> CropMask:
-    x0, y0, x1, y1 = corner
-    shape = (max(y1 - y0 + 1, 1), max(x1 - x0 + 1, 1))
-    soft = functional.interpolate(mask[None, None], shape, mode='bilinear', align_corners=False)
-    left, top = max(x0, 0), max(y0, 0)
-    right, bottom = max(left, min(x1 + 1, size[1])), max(top, min(y1 + 1, size[0]))
-    visible = soft[0, 0, top - y0 : bottom - y0, left - x0 : right - x0]
-    return CropMask(left, top, (visible >= threshold).numpy())

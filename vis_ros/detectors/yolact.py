@@ -10,16 +10,17 @@ over the mask.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vis_ros.detectors.base import Detector, register_detector
 from vis_ros.detectors.coco import coco_categories
+from vis_ros.nn.batches import one_of
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.weights import LoadedWeights, load_strictly, part_of, repeatable
 from vis_ros.nn.yolact import (
@@ -33,11 +34,13 @@ from vis_ros.nn.yolact import (
 )
 from vis_ros.nn.yolact.anchors import decode_boxes
 from vis_ros.nn.yolact.config import NETWORKS
+from vis_ros.nn.yolact.features import pool_features
 from vis_ros.nn.yolact.masks import crop_masks, mask_logits
 from vis_ros.nn.yolact.nms import select_stock
 from vis_ros.ops.masks import tight_box
 from vis_ros.ops.soft_masks import paste_mask
 from vis_ros.structures import Detections, Frame
+from vis_ros.structures.batch import as_a_whole
 from vis_ros.structures.options import option
 
 _PREFIX = 'detector.'  # of the detector in the files of RGNNVIS
@@ -121,6 +124,7 @@ class YolactDetector(Detector):
     summary = "YOLACT (Bolya et al. 2019): RGNNVIS's detector, or stock with 80 classes of COCO"
     licence = 'Apache-2.0; weights: see docs/weights.md'
     needs_weights = True
+    takes_batches = True
 
     def __init__(
         self,
@@ -147,12 +151,29 @@ class YolactDetector(Detector):
     @torch.inference_mode()
     def detect(self, state: None, frame: Frame) -> tuple[None, Detections]:
         """See `Detector.detect`."""
-        image = torch.from_numpy(frame.image.copy()).to(self.device)[None]
-        image = prepare(image, self._network.config)
+        return None, self._detect([frame])[0]
+
+    @torch.inference_mode()
+    def detect_many(
+        self, states: Sequence[None], frames: Sequence[Frame]
+    ) -> list[tuple[None, Detections] | Exception]:
+        """See `Detector.detect_many`; the network takes all frames as one batch."""
+        with as_a_whole(len(frames)):
+            found = self._detect(frames) if frames else []
+        return [(state, one) for state, one in zip(states, found, strict=True)]
+
+    def _detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        config = self._network.config
+        images = (torch.from_numpy(frame.image.copy()).to(self.device)[None] for frame in frames)
+        image = torch.cat([prepare(image, config) for image in images])
         precision = PRECISIONS[self.config.precision]
         is_mixed = precision != torch.float32
         with torch.autocast(self.device.type, precision, enabled=is_mixed):
             output = self._network(image)
+        return [self._finish(one_of(output, n), frame) for n, frame in enumerate(frames)]
+
+    def _finish(self, output: YolactOutput, frame: Frame) -> Detections:
+        """Return the detections of a frame out of its forward pass."""
         found = self._stock(output) if self._is_stock else self._rgnnvis(output)
         features = pool_features(output.taps.stride16[0].float(), found.soft)
         columns = (
@@ -162,7 +183,7 @@ class YolactDetector(Detector):
             found.soft.flatten(1),
         )
         packed = torch.cat(columns, dim=1).cpu()  # the one copy down
-        return None, self._detections(packed, found.soft.shape[1:], frame)
+        return self._detections(packed, found.soft.shape[1:], frame)
 
     def _rgnnvis(self, output: YolactOutput) -> _Found:
         found = select(self._network, output, self.config.detections)
@@ -262,20 +283,3 @@ def _build(network: str, num_classes: int, is_stock: bool) -> Yolact:
 def _cropped(soft: Tensor, boxes: Tensor) -> Tensor:
     """Return probabilities (N, h, w), 0 outside of relative xyxy boxes (N, 4)."""
     return soft * crop_masks(boxes, soft.shape[1], soft.shape[2])
-
-
-def pool_features(level: Tensor, soft: Tensor) -> Tensor:
-    """Return the mean feature of each instance, weighted by its mask, with unit L2 norm.
-
-    Args:
-        level: float32 tensor (C, h, w).
-        soft: float32 tensor (N, H, W), probabilities, over the same image.
-
-    Returns:
-        float32 tensor (N, C); 0 for a mask that is 0.
-    """
-    weight = functional.adaptive_avg_pool2d(
-        soft[:, None], (level.shape[1], level.shape[2])
-    ).flatten(1)
-    mean = weight @ level.flatten(1).T / weight.sum(dim=1, keepdim=True).clamp(min=1e-6)
-    return functional.normalize(mean, dim=1)

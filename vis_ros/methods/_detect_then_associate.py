@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.boxes import clip
 from vis_ros.ops.masks import iou_matrix as mask_iou_matrix
 from vis_ros.structures import Detections, Frame, FrameResult
+from vis_ros.structures.batch import attempt
 from vis_ros.structures.options import differences, fixed_values, option
 
 DetectorOptions: Any = dataclasses.make_dataclass(
@@ -71,6 +73,7 @@ class DetectThenAssociate(Method):
         options = getattr(config.detectors, config.detector)
         self.detector = DETECTORS[config.detector](options, weights=weights, device=device)
         self.classes = self.detector.classes
+        self.takes_batches = self.detector.takes_batches
 
     @classmethod
     def needs_weights(cls, config: Any) -> bool:
@@ -118,7 +121,22 @@ class DetectThenAssociate(Method):
         self, state: AssociationState, frame: Frame
     ) -> tuple[AssociationState, list[FrameResult]]:
         """See `Method.step`."""
-        state.detector, found = self.detector.detect(state.detector, frame)
+        return self._follow(state, frame, self.detector.detect(state.detector, frame))
+
+    def step_many(
+        self, states: Sequence[AssociationState], frames: Sequence[Frame]
+    ) -> list[tuple[AssociationState, list[FrameResult]] | Exception]:
+        """See `Method.step_many`; the detector takes the batch, each stream associates alone."""
+        detected = self.detector.detect_many([state.detector for state in states], frames)
+        return [
+            found if isinstance(found, Exception) else attempt(self._follow, state, frame, found)
+            for state, frame, found in zip(states, frames, detected, strict=True)
+        ]
+
+    def _follow(
+        self, state: AssociationState, frame: Frame, detected: tuple[Any, Detections]
+    ) -> tuple[AssociationState, list[FrameResult]]:
+        state.detector, found = detected
         found = found.select(found.scores >= self.config.min_score)
         elapsed_ns = 0 if state.last_ns is None else frame.stamp_ns - state.last_ns
         if state.is_restored:  # nobody walks on while the tracker is down

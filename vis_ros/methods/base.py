@@ -10,12 +10,13 @@ each camera. One file of this folder holds one method, and registers it by its n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame, FrameResult
+from vis_ros.structures.batch import attempt
 
 
 class Method(ABC):
@@ -36,6 +37,8 @@ class Method(ABC):
         config: Its configuration.
         classes: Names of the classes, index = class id.
         lag: Frames by which results may be late; 0 for all but clip methods.
+        takes_batches: Whether `step_many` does work for several cameras at once; else it is a
+            loop, and a frame of another camera only makes a result late.
     """
 
     Config: ClassVar[type]
@@ -48,6 +51,7 @@ class Method(ABC):
     config: Any
     classes: tuple[str, ...]
     lag: int = 0
+    takes_batches: bool = False
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
         """Build the networks.
@@ -83,6 +87,28 @@ class Method(ABC):
             The new state, and the results that are ready: in order of their frames, each frame
             exactly once, none later than `frame`. Without lag it is the result of `frame`.
         """
+
+    def step_many(
+        self, states: Sequence[Any], frames: Sequence[Frame]
+    ) -> list[tuple[Any, list[FrameResult]] | Exception]:
+        """Take one frame of each of several streams, as `step` does for each of them.
+
+        Results are those of `step`. Where a network sees a batch it sums in another order, so that
+        scores differ by less than 1e-4, and single pixels (measured: 1 in 10,000, on masks of
+        untrained noise) change their owner where two scores are as good as equal.
+
+        Args:
+            states: States of different streams; each is used up.
+            frames: The next frame of each, of whatever sizes.
+
+        Returns:
+            For each stream what `step` returns, or the exception that its frame ended in.
+
+        Raises:
+            BatchError: The frames cannot be taken together. All states are as they were.
+        """
+        pairs = zip(states, frames, strict=True)
+        return [attempt(self.step, state, frame) for state, frame in pairs]
 
     def flush(self, state: Any) -> tuple[Any, list[FrameResult]]:
         """Return the results that are still due when a stream ends."""

@@ -10,7 +10,7 @@ for ever; a `memory.lost_timeout_s` and `memory.tentative_timeout_s` of 3600 s d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from vis_ros.methods._learned import (
     masks_of_labels,
 )
 from vis_ros.methods.base import Method, register_method
+from vis_ros.nn.batches import one_of
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.masks import label_boxes, label_image
@@ -36,6 +37,7 @@ from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
 from vis_ros.structures import Frame, FrameResult
+from vis_ros.structures.batch import as_a_whole, attempt
 from vis_ros.structures.options import fixed_values, option
 
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
@@ -98,6 +100,7 @@ class RgnnVisMethod(Method):
     licence = 'Apache-2.0; weights: see docs/weights.md'
     source = 'Johnander et al. 2021'
     config: RgnnVisConfig
+    takes_batches = True
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
         if weights is None:
@@ -131,11 +134,33 @@ class RgnnVisMethod(Method):
     @torch.inference_mode()
     def step(self, state: RgnnVisState, frame: Frame) -> tuple[RgnnVisState, list[FrameResult]]:
         """See `Method.step`; nothing waits for the device before the labels come down."""
-        image = torch.from_numpy(frame.image.copy()).to(self.device)[None]
-        image = prepare(image, self._model.detector.config)
+        return state, [self.follow(state, self._detect([frame]), frame)]
+
+    @torch.inference_mode()
+    def step_many(
+        self, states: Sequence[RgnnVisState], frames: Sequence[Frame]
+    ) -> list[tuple[RgnnVisState, list[FrameResult]] | Exception]:
+        """See `Method.step_many`; the detector takes the batch, each stream tracks alone."""
+        if not frames:
+            return []
+        with as_a_whole(len(frames)):
+            detected = self._detect(frames)
+            parts = [one_of(detected, index) for index in range(len(frames))]
+        done = [
+            attempt(self.follow, state, part, frame)
+            for state, part, frame in zip(states, parts, frames, strict=True)
+        ]
+        return [
+            result if isinstance(result, Exception) else (state, [result])
+            for state, result in zip(states, done, strict=True)
+        ]
+
+    def _detect(self, frames: Sequence[Frame]) -> Detected:
+        config = self._model.detector.config
+        images = (torch.from_numpy(frame.image.copy()).to(self.device)[None] for frame in frames)
+        image = torch.cat([prepare(image, config) for image in images])
         precision = PRECISIONS[self.config.precision]
-        detected = self._model.detect(image, self.config.detections, precision)
-        return state, [self.follow(state, detected, frame)]
+        return self._model.detect(image, self.config.detections, precision)
 
     @torch.inference_mode()
     def follow(self, state: RgnnVisState, detected: Detected, frame: Frame) -> FrameResult:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,9 @@ from vis_ros.methods.base import Method
 from vis_ros.pipeline.gpu_memory import free_gpu_memory
 from vis_ros.pipeline.result_check import ResultError, check_result
 from vis_ros.structures import Frame, FrameResult
+from vis_ros.structures.batch import BatchError, attempt
 
+_Stepped = tuple[Any, list[FrameResult]] | Exception
 _SPARE_IDS = 1_000_000  # more than a crashed process gave after it wrote its file
 
 
@@ -44,6 +47,8 @@ class TrackingSession:
         last_ns: Stamp of the latest frame in nanoseconds; None at the start of a session.
         resets: How often the memory was emptied.
         dropped_results: Results that were due when that happened.
+        split_batches: How often frames of several cameras could not be taken together and were
+            taken one by one.
     """
 
     def __init__(self, method: Method, *, session_id: int = 1) -> None:
@@ -54,6 +59,7 @@ class TrackingSession:
         self.last_ns: int | None = None
         self.resets = 0
         self.dropped_results = 0
+        self.split_batches = 0
         self._state: Any = method.init_state()
         self._pending: deque[Frame] = deque()
         self._highest_session = session_id
@@ -67,14 +73,35 @@ class TrackingSession:
             Exception: Whatever the method raises. In both cases the session goes on with an empty
                 memory, as a new session, since the state cannot be trusted.
         """
+        self._begin(frame)
+        return self._step(frame)
+
+    def _begin(self, frame: Frame) -> None:
         if self.last_ns is not None and frame.stamp_ns < self.last_ns:
             self.reset()
         self.last_ns = frame.stamp_ns
         self._pending.append(frame)
+
+    def _step(self, frame: Frame) -> list[Processed]:
         start = time.perf_counter()
+        with self._new_session_on_error():
+            stepped = self.method.step(self._state, frame)
+            return self._take(stepped, (time.perf_counter() - start) * 1e3)
+
+    def _finish(self, stepped: _Stepped, elapsed_ms: float) -> list[Processed]:
+        with self._new_session_on_error():
+            return self._take(stepped, elapsed_ms)
+
+    def _take(self, stepped: _Stepped, elapsed_ms: float) -> list[Processed]:
+        if isinstance(stepped, Exception):
+            raise stepped
+        self._state, results = stepped
+        return self._pair(results, elapsed_ms)
+
+    @contextmanager
+    def _new_session_on_error(self) -> Iterator[None]:
         try:
-            self._state, results = self.method.step(self._state, frame)
-            return self._pair(results, (time.perf_counter() - start) * 1e3)
+            yield
         except BaseException as error:
             self.reset()
             free_gpu_memory(error)
@@ -173,15 +200,28 @@ def process_many(
 
     Returns:
         What `TrackingSession.process` returns or raises for each. An exception of one camera is no
-        matter of the others.
+        matter of the others. The time of the stage `method` is that of the batch.
     """
-    outcomes: list[list[Processed] | Exception] = []
+    if len(batch) < 2:
+        return [attempt(session.process, frame) for session, frame in batch]
     for session, frame in batch:
-        try:
-            outcomes.append(session.process(frame))
-        except Exception as error:  # whatever a method raises
-            outcomes.append(error)
-    return outcomes
+        session._begin(frame)
+    start = time.perf_counter()
+    try:
+        stepped = batch[0][0].method.step_many(
+            [session._state for session, _ in batch], [frame for _, frame in batch]
+        )
+        pairs = list(zip(batch, stepped, strict=True))
+    except BatchError as error:
+        if error.__cause__ is not None:
+            free_gpu_memory(error.__cause__)
+        for session, _ in batch:
+            session.split_batches += 1
+        return [attempt(session._step, frame) for session, frame in batch]
+    except Exception as error:  # a method at fault: no state can be trusted
+        pairs = [(item, error) for item in batch]
+    elapsed_ms = (time.perf_counter() - start) * 1e3
+    return [attempt(session._finish, done, elapsed_ms) for (session, _), done in pairs]
 
 
 def _number(path: Path, meta: Mapping[str, Any], name: str, minimum: int) -> int:
