@@ -3,8 +3,10 @@
 """Bags on a Ray cluster: what is compared before a task runs, and a real one of two workers."""
 
 import dataclasses
+import importlib
 import importlib.util
 import os
+import sys
 
 import dying_worker
 import pytest
@@ -56,6 +58,8 @@ def cluster():
         object_store_memory=80 * 2**20,
         include_dashboard=False,
         log_to_driver=False,
+        # The workers import what this process imports, dying_worker too.
+        runtime_env={'env_vars': {'PYTHONPATH': os.pathsep.join(filter(None, sys.path))}},
     )
     yield ray
     ray.shutdown()
@@ -173,6 +177,15 @@ def test_a_worker_that_dies_and_a_bag_that_fails(cluster, bags, tmp_path):
         )
     assert sum('is tried again, its worker died' in line for line in lines) == 2
     assert any(line.startswith('a: 3 of 3 images') for line in lines)
+
+
+@needs_ray
+def test_what_a_machine_cannot_import_is_told_in_one_line(cluster, tasks, tmp_path, monkeypatch):
+    (tmp_path / 'only_here.py').write_text('def run(task):\n    return task\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    run = importlib.import_module('only_here').run
+    with pytest.raises(ValueError, match="^cluster auto: .*No module named 'only_here'$"):
+        run_bags(tasks[:1], open_cluster=open_cluster(run=run))
 
 
 @needs_ray

@@ -29,6 +29,7 @@ from vis_ros.evaluation.video_runs import VideoRuns
 from vis_ros.pipeline.weights import manifest
 
 _LIBRARIES = ('torch', 'torchvision', 'numpy', 'scipy')  # what the numbers of a method depend on
+_APART = ('cli', 'client', 'data', 'ros', 'synth', 'training')  # rooms that no bag passes through
 _STATES = ('bag', 'truth_file')  # parts of a task's key that hold a size and a time of change
 
 
@@ -122,7 +123,8 @@ class RayWorkers(Workers):
         except lost as error:
             raise WorkerLostError(str(error).partition('\n')[0]) from error
         except faults.RayError as error:  # vis_ros is missing there, or does not load
-            return f'cluster {self._address}: {str(error).strip()}'
+            reason = str(error).strip().splitlines()[-1]  # above it are tracebacks of Ray
+            return f'cluster {self._address}: {reason}'
 
     def close(self) -> None:
         """Leave the cluster, which ends what still runs there for this process."""
@@ -158,7 +160,9 @@ def code_identity() -> dict[str, str]:
     root = Path(vis_ros.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob('*.py')):
-        digest.update(path.relative_to(root).as_posix().encode() + b'\0' + path.read_bytes())
+        inner = path.relative_to(root)
+        if inner.parts[0] not in _APART:
+            digest.update(inner.as_posix().encode() + b'\0' + path.read_bytes())
     found = {'vis_ros': f'{vis_ros.__version__} ({digest.hexdigest()[:12]})'}
     for name in _LIBRARIES:
         try:

@@ -40,19 +40,24 @@ def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
 
 def _run(host: Host) -> int:
     from vis_ros.ros.core import TrackerCore  # imports torch, which takes seconds
+    from vis_ros.ros.service_manager import ServiceManager
 
     stop_on_signals(host.stop)
     core = TrackerCore(host)
     host.attach(core)
+    manager = ServiceManager()
+    is_tracking = False
     if not core.parameters.autostart:
         host.log('info', 'waiting to be configured (parameter autostart is false)')
-    elif not host.autostart():
+    elif not (is_tracking := host.autostart()):
         host.log(
             'error',
             'NOT tracking, see above. Put it right and start again, or run the transitions '
             'configure and activate',
         )
+    manager.ready(host, core, is_tracking=is_tracking)
     host.spin()
+    manager.tell('STOPPING=1')
     return 0
 
 
