@@ -60,6 +60,7 @@ setup(
         (f'share/{PACKAGE}', ['package.xml']),
         files('launch', '*.launch.py'),
         files('config', '*.yaml'),
+        files('config', '*.rviz'),
         files('models', '*'),
         files('vis_msgs/msg', '*.msg'),
         files('vis_msgs/srv', '*.srv'),
