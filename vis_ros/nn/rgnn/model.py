@@ -13,7 +13,7 @@ from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
 from vis_ros.nn.rgnn.network import Look, Rgnn
 from vis_ros.nn.yolact import DetectionSet, SelectionConfig, Yolact, rgnnvis_config, select
 
-_SMALL = {'appearance': 64, 'look': 64, 'mask': 8}
+_SMALL = {'embedding': 64, 'appearance': 64, 'look': 64, 'mask': 8}
 
 
 class Detected(NamedTuple):
