@@ -23,7 +23,9 @@ _ENCODINGS: Mapping[str, tuple[np.dtype[Any], float]] = {  # dtype, metres of th
     'mono16': (np.dtype(np.uint16), 0.001),  # as some drivers name the same thing
     '32FC1': (np.dtype(np.float32), 1.0),
 }
-_MODELS: Mapping[str, tuple[str, tuple[int, ...]]] = {  # distortion_model: our name, numbers of coefficients
+_MODELS: Mapping[
+    str, tuple[str, tuple[int, ...]]
+] = {  # distortion_model: our name, numbers of coefficients
     'plumb_bob': ('plumb_bob', (4, 5)),
     'rational_polynomial': ('rational_polynomial', (8,)),
     'equidistant': ('equidistant', (4,)),
