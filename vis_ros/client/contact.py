@@ -32,6 +32,8 @@ from vis_ros.structures.placement import Vector3
 _MIN_SAMPLES = 3
 _MIN_SPAN_S = 0.1  # over less time than that, the noise of a box is larger than its growth
 
+_NEVER_S = 1e6  # eleven days: what takes longer does not come nearer
+
 
 @dataclass(frozen=True, slots=True)
 class Observer:
@@ -66,8 +68,7 @@ class Contact:
         source: Whether it comes from 'positions' or from the 'image'.
         range_m: Range at the time of the question [m]; None from the image.
         closing_m_s: Closing speed [m/s], negative when it goes away; None from the image.
-        miss_m: Range at the closest approach [m], if positive the object passes at that distance;
-            None from the image, and where the object does not come nearer.
+        miss_m: Range at the closest approach from now on [m]; None from the image.
     """
 
     time_s: float
@@ -132,14 +133,15 @@ def _from_positions(
 def _on_a_line(position: np.ndarray, velocity: np.ndarray, stand_off_m: float) -> Contact:
     range_m = float(np.linalg.norm(position))
     closing_m_s = float(-(position @ velocity) / range_m) if range_m else 0.0
-    left_m = range_m - stand_off_m
-    if left_m <= 0:
-        return Contact(0.0, 'positions', range_m, closing_m_s, range_m)
-    if closing_m_s <= 0:
-        return Contact(math.inf, 'positions', range_m, closing_m_s)
-    nearest_s = range_m * closing_m_s / float(velocity @ velocity)
-    miss_m = float(np.linalg.norm(position + nearest_s * velocity))
-    return Contact(left_m / closing_m_s, 'positions', range_m, closing_m_s, miss_m)
+    if closing_m_s * _NEVER_S <= range_m:  # also where there is nothing but rounding errors
+        time_s, miss_m = math.inf, range_m
+    else:
+        nearest_s = range_m * closing_m_s / float(velocity @ velocity)
+        miss_m = float(np.linalg.norm(position + nearest_s * velocity))
+        time_s = (range_m - stand_off_m) / closing_m_s
+    if range_m <= stand_off_m:
+        time_s = 0.0
+    return Contact(time_s, 'positions', range_m, closing_m_s, miss_m)
 
 
 def _from_image(history: Sequence[Sample], ahead_s: float) -> Contact | None:
@@ -148,7 +150,7 @@ def _from_image(history: Sequence[Sample], ahead_s: float) -> Contact | None:
         if line is None:
             continue
         inverse, rate = float(line[0][0]), float(line[1][0])
-        if rate >= 0:
+        if -rate * _NEVER_S <= inverse:
             return Contact(math.inf, 'image')
         return Contact(max(0.0, -inverse / rate - ahead_s), 'image')
     return None
