@@ -62,6 +62,8 @@ setup(
         files('config', '*.yaml'),
         files('config', '*.rviz'),
         files('models', '*'),
+        files('examples/deploy', '*'),
+        ('lib/vis_ros', ['examples/nearest_obstacle.py']),  # so that `ros2 run` finds it
         files('vis_msgs/msg', '*.msg'),
         files('vis_msgs/srv', '*.srv'),
     ],
