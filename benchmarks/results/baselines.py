@@ -19,21 +19,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import FPS, ROOT, figures, read_rows, store, stored
+from common import FPS, ROOT, TUNED, best_threshold, figures, only, read_rows, store, stored
 
 from vis_ros.data.ytvis_data import YtvisData
 from vis_ros.detectors.yolact import YolactDetector, YolactDetectorConfig
 from vis_ros.evaluation.evaluation import evaluate
 from vis_ros.evaluation.results import ResultTrack
 from vis_ros.evaluation.run_results import VideoResults
-from vis_ros.evaluation.ytvis import Annotations, Video, read_annotations
+from vis_ros.evaluation.ytvis import Annotations, read_annotations
 from vis_ros.methods import METHODS
 from vis_ros.pipeline.weights import load_weights, sha256_of
 from vis_ros.structures import Detections, Frame
 from vis_ros.structures.options import build_config
 from vis_ros.training.sources import ANNOTATIONS, IMAGES, DataConfig, open_folders
 
-_TUNED = 8  # videos of each benchmark that the options are tuned on
 CHOICES: dict[str, dict[str, Sequence[Any]]] = {
     'iou': {
         'min_score': (0.05, 0.1, 0.2, 0.3, 0.4),
@@ -84,7 +83,7 @@ class Footage:
         self, data: YtvisData, annotations: Annotations, detector: YolactDetector, limit: int
     ) -> None:
         self.videos = data.videos[:limit]
-        self.annotations = _only(annotations, self.videos)
+        self.annotations = only(annotations, self.videos)
         self.frames: list[list[Frame]] = []
         self.found: list[list[Detections]] = []
         for number, video in enumerate(self.videos):
@@ -158,12 +157,19 @@ def main() -> int:
         open_folders(DataConfig(folders=(str(folder),), hold_out=0.06))[1][0] for folder in folders
     ]
     validation = [
-        Footage(data, read_annotations(folder / ANNOTATIONS), detector, _TUNED)
+        Footage(data, read_annotations(folder / ANNOTATIONS), detector, TUNED)
         for data, folder in zip(held_out, folders, strict=True)
     ]
     chosen = {name: tuned(name, validation, replayed) for name in names}
     documents: dict[str, dict[str, Any]] = {
-        name: {'row': name, 'set': options, 'detector_sha256': sha256_of(weights_file)}
+        name: {
+            'row': name,
+            'set': options,
+            'detector_sha256': sha256_of(weights_file),
+            'threshold': best_threshold(
+                [(part.annotations, part.run(name, options, replayed)) for part in validation]
+            ),
+        }
         for name, options in chosen.items()
     }
     for benchmark in benchmarks:
@@ -171,18 +177,12 @@ def main() -> int:
         annotations = read_annotations(folder / ANNOTATIONS)
         part = Footage(YtvisData(annotations, folder / IMAGES), annotations, detector, 10**9)
         for name, options in chosen.items():
-            documents[name][benchmark] = figures(annotations, part.run(name, options, replayed))
-            print(name, benchmark, documents[name][benchmark], flush=True)
+            document, results = documents[name], part.run(name, options, replayed)
+            document[benchmark] = figures(annotations, results, document['threshold'])
+            print(name, benchmark, document[benchmark], flush=True)
     for name, document in documents.items():
         store(name, document)
     return 0
-
-
-def _only(annotations: Annotations, kept: Sequence[Video]) -> Annotations:
-    """Return the annotations of some of the videos."""
-    videos = {video.video_id: video for video in kept}
-    tracks = tuple(track for track in annotations.tracks if track.video_id in videos)
-    return Annotations(videos, annotations.categories, tracks)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 from collections.abc import Iterator, Sequence
@@ -16,10 +17,13 @@ from rich.console import Console
 
 from vis_ros.data.augment import AugmentConfig
 from vis_ros.data.ytvis_data import YtvisData
+from vis_ros.evaluation.box_tracks import video_boxes
 from vis_ros.evaluation.confidence import confidence
 from vis_ros.evaluation.evaluation import evaluate
 from vis_ros.evaluation.results import ResultTrack
-from vis_ros.evaluation.ytvis import Annotations, read_annotations
+from vis_ros.evaluation.tracking import hota_figures
+from vis_ros.evaluation.ytvis import Annotations, Video, read_annotations
+from vis_ros.methods.rgnnvis import RgnnVisMethod
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.model import RgnnVis
 from vis_ros.nn.weights import part_of
@@ -27,6 +31,7 @@ from vis_ros.nn.yolact import SelectionConfig
 from vis_ros.pipeline.weights import load_weights, sha256_of
 from vis_ros.structures.options import values_of
 from vis_ros.training.feature_cache import Remembered
+from vis_ros.training.followed import follow_videos
 from vis_ros.training.kept_videos import KeptVideos, cache_of
 from vis_ros.training.sources import ANNOTATIONS, IMAGES
 
@@ -36,6 +41,8 @@ STORED = ROOT / 'docs' / 'results'
 FPS = 10.0
 KEPT = ('AP', 'AP50', 'AP75', 'AR10', 'APso', 'APmo', 'APho', 'HOTA', 'AssA', 'IDF1', 'MOTA')
 COUNTS = ('switches', 'misses', 'false_positives')
+TUNED = 8  # videos of each benchmark, of those that training keeps out, to choose options on
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 
 
 def read_rows() -> dict[str, Any]:
@@ -51,10 +58,12 @@ class HeldOut:
         folder: Folder of the part.
         detector: Weights of the detector.
         cache: Folder of feature caches.
+        last: Only that many videos at the end; 0 for all.
     """
 
-    def __init__(self, folder: Path, detector: Path, cache: Path) -> None:
-        self.annotations: Annotations = read_annotations(folder / ANNOTATIONS)
+    def __init__(self, folder: Path, detector: Path, cache: Path, last: int = 0) -> None:
+        annotations = read_annotations(folder / ANNOTATIONS)
+        self.annotations = only(annotations, list(annotations.videos.values())[-last:])
         self.data = YtvisData(self.annotations, folder / IMAGES)
         values = {
             'detector': sha256_of(detector),
@@ -79,18 +88,53 @@ class HeldOut:
             console=Console(stderr=True),
         )
 
-    def videos(self) -> Iterator[Remembered]:
+    def run(self, method: RgnnVisMethod) -> list[ResultTrack]:
+        """Return the results of a method; their video ids are those of the annotations."""
+        ids = tuple(self.annotations.videos)
+        found = follow_videos(method, self._videos(), fps=FPS)
+        return [dataclasses.replace(one, video_id=ids[one.video_id - 1]) for one in found]
+
+    def _videos(self) -> Iterator[Remembered]:
         """Yield the videos in the order of the file."""
         for number in range(len(self.data.videos)):
             yield self.kept.read(number, slice(None))
 
 
-def figures(annotations: Annotations, results: Sequence[ResultTrack]) -> dict[str, Any]:
+def only(annotations: Annotations, kept: Sequence[Video]) -> Annotations:
+    """Return the annotations of some of the videos."""
+    videos = {video.video_id: video for video in kept}
+    tracks = tuple(track for track in annotations.tracks if track.video_id in videos)
+    return Annotations(videos, annotations.categories, tracks)
+
+
+def best_threshold(parts: Sequence[tuple[Annotations, Sequence[ResultTrack]]]) -> float:
+    """Return the lowest score of tracks that count in box tracking: the highest mean HOTA.
+
+    A learned score and the mean of a detector's scores are not of one scale, so that one threshold
+    for all methods would compare how many tracks they show, not how well they keep them apart.
+
+    Args:
+        parts: Truth and results of validation videos of each benchmark.
+    """
+
+    def hota(threshold: float) -> float:
+        boxes = [video_boxes(*part, score_threshold=threshold) for part in parts]
+        return sum(float(hota_figures(videos).overall['HOTA']['HOTA'].mean()) for videos in boxes)
+
+    return max(THRESHOLDS, key=hota)
+
+
+def figures(
+    annotations: Annotations, results: Sequence[ResultTrack], threshold: float
+) -> dict[str, Any]:
     """Return what is stored of the results of one benchmark.
 
-    Video ids of the results are those of the annotations.
+    Args:
+        annotations: Truth.
+        results: Of the same video ids.
+        threshold: Lowest score of tracks that count in box tracking, see `best_threshold`.
     """
-    found = evaluate(annotations, results).figures()
+    found = evaluate(annotations, results, score_threshold=threshold).figures()
     scored = confidence(annotations, results)
     return {
         **{name: round(found[name], 5) for name in KEPT},

@@ -14,15 +14,24 @@ import argparse
 import csv
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from common import FPS, ROOT, HeldOut, figures, read_rows, store, stored
+from common import (
+    ROOT,
+    TUNED,
+    HeldOut,
+    best_threshold,
+    figures,
+    read_rows,
+    store,
+    stored,
+)
 
 from vis_ros.pipeline.build import build_method
 from vis_ros.pipeline.weights import sha256_of
-from vis_ros.training.followed import follow_videos
 
 
 def main() -> int:
@@ -84,12 +93,27 @@ def run(args: argparse.Namespace, rows: dict[str, Any], key: str, row: Any, seed
     weights = out / 'model.safetensors'
     method: Any = build_method(values.get('method', 'rgnnvis'), weights=str(weights))
     document['training'] = training_log(out)
-    for name in rows['benchmarks']:
-        part = HeldOut(args.work / 'data' / name / 'heldout', args.detector, args.work / 'cache')
-        part.fill(args.detector)
-        document[name] = figures(part.annotations, follow_videos(method, part.videos(), fps=FPS))
+    document['threshold'] = best_threshold(
+        [(p.annotations, p.run(method)) for p in parts_of(args, rows, 'train', last=TUNED)]
+    )
+    for name, part in zip(
+        rows['benchmarks'], parts_of(args, rows, 'heldout', last=0), strict=True
+    ):
+        document[name] = figures(part.annotations, part.run(method), document['threshold'])
         print(key, name, document[name], flush=True)
     store(key, document)
+
+
+def parts_of(
+    args: argparse.Namespace, rows: dict[str, Any], part: str, *, last: int
+) -> Iterator[HeldOut]:
+    """Yield the last videos of that part of each benchmark, of training parts those kept out."""
+    for name in rows['benchmarks']:
+        found = HeldOut(
+            args.work / 'data' / name / part, args.detector, args.work / 'cache', last=last
+        )
+        found.fill(args.detector)
+        yield found
 
 
 def training_log(out: Path) -> dict[str, Any]:

@@ -39,11 +39,12 @@ training parts of the three benchmarks. Trackers are trained on the same parts, 
 `config/training/tracker_small.yaml`, for far fewer steps than the paper's 94,950. The figures are
 of the held-out parts, which neither training nor the choice of options has seen.
 
-AP, AP50, AP75, IDF1 and HOTA are in percent (docs/evaluation.md says what they are); switches,
-misses and false positives are of the boxes of tracks with a score of at least 0.5; the
-correlation is Pearson's, between the confidence of a track and whether it is a true positive.
-Figures are means over seeds ± the standard deviation between seeds (n - 1); a figure without one
-is of a single run."""
+AP, AP50, AP75, IDF1 and HOTA are in percent (docs/evaluation.md says what they are). IDF1, HOTA,
+switches, misses and false positives are of the boxes of those tracks whose score is at least the
+row's own threshold, which is chosen for each row alike: the one with the highest HOTA on
+validation videos. The correlation is Pearson's, between the confidence of a track and whether it
+is a true positive. Figures are means over seeds ± the standard deviation between seeds (n - 1); a
+figure without one is of a single run."""
 
 _REPRODUCE = """\
 ## How to get them again
@@ -147,10 +148,11 @@ def main_table(rows: Sequence[Row], benchmark: str) -> Iterator[str]:
             *(row.cell(benchmark, name, percent) for name in _FIGURES),
             *(row.cell(benchmark, name, amount) for name in _COUNTS),
             row.cell(benchmark, 'correlation', '{:.2f}'.format),
+            ', '.join(f'{run["threshold"]:g}' for run in row.done()) or _NONE,
         ]
         for row in rows
     ]
-    yield from _table(('', 'seeds', *names, 'correlation'), body)
+    yield from _table(('', 'seeds', *names, 'correlation', 'threshold'), body)
 
 
 def occlusion_table(rows: Sequence[Row], benchmarks: Sequence[str]) -> Iterator[str]:

@@ -8,13 +8,18 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks' / 'results'))
 
 import write
-from common import COUNTS, KEPT, read_rows
+from common import COUNTS, KEPT, THRESHOLDS, best_threshold, only, read_rows
 from runs import amount, percent, read_runs, rows_of, spread
+
+from vis_ros.evaluation.label_truth import annotations_of
+from vis_ros.evaluation.results import ResultTrack
+from vis_ros.evaluation.ytvis import Annotations
 
 BENCHMARKS = ('easy', 'crowded', 'long')
 ROWS = {
@@ -37,6 +42,7 @@ def log(row, seed=None, values=None, **figures):
         'row': row,
         'set': values or {},
         'detector_sha256': 'abc',
+        'threshold': 0.3,
         'versions': {'torch': '2.4', 'python': '3.10'},
         'training': {'last': {'step': 600.0}, 'seconds_per_step': 1.5},
         **{name: {**plain, **figures.get(name, {})} for name in BENCHMARKS},
@@ -66,6 +72,27 @@ def cells(text, title, row):
     return [cell.strip() for cell in line.strip('|').split('|')]
 
 
+def test_a_threshold_leaves_out_false_tracks_and_keeps_true_ones():
+    labels = np.zeros((2, 8, 8), np.uint8)
+    labels[:, :4, :4], labels[:, 4:, 4:] = 1, 2
+    truth = annotations_of([(labels, np.array([0, 0]))], ('disc',))
+    first, second = (track.masks for track in truth.tracks)
+    one = Annotations(truth.videos, truth.categories, truth.tracks[:1])
+    results = [ResultTrack(1, 1, 0.35, first), ResultTrack(1, 1, 0.15, second)]
+    assert best_threshold([(truth, results)]) == THRESHOLDS[0]
+    assert best_threshold([(one, results)]) == 0.2
+    assert best_threshold([(one, results), (truth, results), (truth, results)]) == THRESHOLDS[0]
+
+
+def test_only_some_videos_and_their_tracks_are_kept():
+    labels = np.zeros((2, 8, 8), np.uint8)
+    labels[:, :4, :4] = 1
+    truth = annotations_of([(labels, np.array([0]))] * 3, ('disc',))
+    kept = only(truth, list(truth.videos.values())[-1:])
+    assert list(kept.videos) == [3] and [track.video_id for track in kept.tracks] == [3]
+    assert only(truth, []).tracks == ()
+
+
 def test_the_page_is_what_the_logs_say(capsys):
     assert write.main(['--check']) == 0, capsys.readouterr().err
 
@@ -74,7 +101,7 @@ def test_without_logs_the_page_says_so():
     text = write.page(ROWS, [])
     assert 'there are no results' in text
     assert section(text, 'Not run yet').count('\n- ') == 6  # four rows, iou and deepsort
-    assert cells(text, 'Benchmark `easy`', 'PP') == ['PP', 'not run yet'] + ['-'] * 9
+    assert cells(text, 'Benchmark `easy`', 'PP') == ['PP', 'not run yet'] + ['-'] * 10
     assert 'pass' not in text and 'fail' not in text
     assert 'not run yet' in section(text, 'Bars')
 
@@ -117,7 +144,12 @@ def test_fewer_seeds_than_intended_are_marked():
 
 def test_diverged_runs_are_told_and_bring_no_figures():
     text = write.page(ROWS, [diverged('rgnnvis', 0), diverged('rgnnvis', 1)])
-    assert cells(text, 'Benchmark `easy`', 'FULL') == ['FULL', '2, 2 diverged'] + ['diverged'] * 9
+    assert cells(text, 'Benchmark `easy`', 'FULL') == [
+        'FULL',
+        '2, 2 diverged',
+        *['diverged'] * 9,
+        '-',
+    ]
     text = write.page(ROWS, [diverged('rgnnvis', 0), log('rgnnvis', 1, AP=0.3)])
     assert cells(text, 'Benchmark `easy`', 'FULL')[1:3] == ['2, 1 diverged', '30.0']
     text = write.page(ROWS, [diverged('rgnnvis_pp', 0, {'frames': 20})])
