@@ -68,8 +68,8 @@ def make_rig(puppet):
 
     rigs = []
 
-    def make(**parameters):
-        rigs.append(Rig(**parameters))
+    def make(kind=Rig, **parameters):
+        rigs.append(kind(**parameters))
         return rigs[-1]
 
     before = set(threading.enumerate())

@@ -142,6 +142,9 @@ class FakeHost(Host):
         for name in [name for name in self.options if name.startswith(prefix)]:
             del self.options[name], self.values[name]
 
+    def given(self) -> frozenset[str]:
+        return frozenset(self.overrides)
+
     def create_publisher(self, type_name, topic, qos, on_incompatible=None) -> FakeEntity:
         return self._add('publisher', type_name, topic, qos, on_incompatible)
 

@@ -38,6 +38,7 @@ def reference() -> str:
 
 def _lines() -> Iterator[str]:
     from vis_ros.methods import METHODS
+    from vis_ros.ros.cameras import CameraParameters
     from vis_ros.ros.parameters import METHOD_PREFIX, NodeParameters
 
     yield '# Parameters'
@@ -48,6 +49,7 @@ def _lines() -> Iterator[str]:
         'from `configure` to `cleanup`.'
     )
     yield from _section('The node', options_of(NodeParameters), '')
+    yield from _section('Each of several cameras', options_of(CameraParameters), 'NAME.')
     for name, method in sorted(METHODS.items()):
         title = f'Method `{name}`'
         yield from _section(title, options_of(method.Config), METHOD_PREFIX)

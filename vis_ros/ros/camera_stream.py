@@ -18,6 +18,7 @@ from vis_ros.ros.frame_work import FrameWork
 from vis_ros.ros.host import Closeable, Host
 from vis_ros.ros.image_input import ImageInput
 from vis_ros.ros.outputs import Outputs
+from vis_ros.ros.parameter_checks import class_ids
 from vis_ros.ros.parameters import NodeParameters
 from vis_ros.ros.spatial_work import SpatialWork
 from vis_ros.ros.statistics import Statistics
@@ -235,13 +236,17 @@ class CameraStream:
         """Start a new session before the next frame; returns at once."""
         self.checked_frames().request_reset()
 
-    def set_parameters(
-        self, changes: Mapping[str, Any], shown_classes: frozenset[int] | None
-    ) -> None:
-        """Take changes of the node's parameters at run time, which were checked before."""
-        self.parameters = replace_config(self.parameters, changes)
+    def set_parameters(self, changes: Mapping[str, Any]) -> None:
+        """Take changes of the node's parameters at run time; all or none.
+
+        Raises:
+            ValueError: A value is not allowed, or the node is not configured.
+        """
         frames = self.checked_frames()
-        frames.parameters, frames.shown_classes = self.parameters, shown_classes
+        parameters = replace_config(self.parameters, changes)
+        shown_classes = class_ids(parameters.class_filter, frames.session.method.classes)
+        self.parameters = frames.parameters = parameters
+        frames.shown_classes = shown_classes
 
     def checked_frames(self) -> FrameWork:
         """Return `frames`.

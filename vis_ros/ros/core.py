@@ -9,14 +9,22 @@ and publishes (`FrameWork`). All that belongs to one camera is in its `CameraStr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-import numpy as np
 
 from vis_ros.methods import Method
 from vis_ros.pipeline.build import build_method, find_method
+from vis_ros.pipeline.gpu_memory import free_gpu_memory
+from vis_ros.pipeline.warm_up import warm_up
 from vis_ros.ros.camera_stream import CameraStream
+from vis_ros.ros.cameras import (
+    CameraParameters,
+    check_apart,
+    check_cameras,
+    check_given,
+    check_unchanged,
+    parameters_of,
+)
 from vis_ros.ros.diagnostics import Diagnostics
 from vis_ros.ros.frame_work import process_batch
 from vis_ros.ros.host import Closeable, Host
@@ -24,7 +32,7 @@ from vis_ros.ros.parameter_checks import check_memory_file, check_mutable, class
 from vis_ros.ros.parameters import METHOD_PREFIX, NodeParameters
 from vis_ros.ros.services import Services
 from vis_ros.ros.worker import Worker
-from vis_ros.structures import Frame
+from vis_ros.structures.batch import BatchError
 from vis_ros.structures.options import build_config, options_of, replace_config
 
 _STOP_S = 10.0  # longest wait for the frame at work when the node is deactivated
@@ -49,11 +57,12 @@ class TrackerCore:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.parameters = build_config(NodeParameters, host.declare(options_of(NodeParameters)))
-        self.streams = (CameraStream(host, '', self._between_frames),)
+        self.streams: tuple[CameraStream, ...] = (CameraStream(host, '', self._between_frames),)
         self.method: Method | None = None
         self.worker: Worker | None = None
         self._stuck: Worker | None = None  # its frame did not end in time
         self._configured: list[Closeable] = []
+        self._declared: list[str] = []  # prefixes of the parameters of cameras
         host.on_parameters = self._on_parameters
 
     # Life cycle
@@ -68,16 +77,18 @@ class TrackerCore:
         start = time.monotonic()
         p = self.parameters
         method_options = options_of(find_method(p.method).Config)
-        check_memory_file(p.memory_file)
+        check_cameras(p.cameras)
         try:
+            cameras = self._parameters_of_cameras()
             config = self.host.declare(method_options, METHOD_PREFIX)
             method = build_method(p.method, weights=p.weights, device=p.device, **config)
             shown_classes = class_ids(p.class_filter, method.classes)
             self._warm_up(method)
             self.method = method
+            self.streams = self._streams_of(cameras)
             for stream in self.streams:
-                stream.configure(method, p, shown_classes)
-            self._configured.append(Services(self))
+                stream.configure(method, cameras[stream.name], shown_classes)
+            self._offer_services()
             self._configured.append(Diagnostics(self))
         except BaseException:
             self.cleanup()
@@ -87,6 +98,20 @@ class TrackerCore:
             f'{p.method} is ready on {p.device}, {len(method.classes)} classes, '
             f'configured in {time.monotonic() - start:.1f} s',
         )
+
+    def _streams_of(self, names: Iterable[str]) -> tuple[CameraStream, ...]:
+        """Return a stream for each camera; one that was there before keeps its counters."""
+        known = {stream.name: stream for stream in self.streams}
+        return tuple(
+            known.get(name) or CameraStream(self.host, name, self._between_frames)
+            for name in names
+        )
+
+    def _offer_services(self) -> None:
+        self._configured.append(Services(self, self.streams, '~/'))
+        for stream in self.streams:
+            if stream.name:
+                self._configured.append(Services(self, (stream,), stream.prefix))
 
     def activate(self) -> None:
         """Start the worker and subscribe to the images.
@@ -106,6 +131,7 @@ class TrackerCore:
             lambda messages: process_batch([(works[i], message) for i, message in messages]),
             depth=1 if p.queue == 'latest' else p.queue_depth,
             cameras=len(works),
+            takes_batches=self.method.takes_batches,
         )
         self.worker.start()
         try:
@@ -143,6 +169,8 @@ class TrackerCore:
         self.method = None
         self._stuck = None  # a worker of a method that nobody uses any more
         self.host.undeclare(METHOD_PREFIX)
+        while self._declared:
+            self.host.undeclare(self._declared.pop())
 
     def shutdown(self) -> None:
         """End from any state."""
@@ -152,9 +180,28 @@ class TrackerCore:
         width, height = self.parameters.warm_up_width, self.parameters.warm_up_height
         if not width or not height:
             return
-        state = method.init_state()
-        for stamp_ns in range(2):
-            state, _ = method.step(state, Frame(np.zeros((height, width, 3), np.uint8), stamp_ns))
+        try:
+            warm_up(method, (height, width), max(1, len(self.parameters.cameras)))
+        except BatchError as error:
+            text = 'frames of all cameras together will be taken one by one'
+            self.host.log('warn', f'warm-up: {error}; {text}')
+            if error.__cause__ is not None:
+                free_gpu_memory(error.__cause__)
+
+    def _parameters_of_cameras(self) -> dict[str, NodeParameters]:
+        p = self.parameters
+        if not p.cameras:
+            check_memory_file(p.memory_file)
+            return {'': p}
+        check_given(self.host.given(), p.cameras)
+        found = {}
+        for name in p.cameras:
+            self._declared.append(f'{name}.')
+            given = self.host.declare(options_of(CameraParameters), f'{name}.')
+            found[name] = parameters_of(p, name, build_config(CameraParameters, given))
+            check_memory_file(found[name].memory_file)
+        check_apart(list(found.values()))
+        return found
 
     def _between_frames(self, job: Callable[[], None]) -> None:
         self._check_not_stuck()
@@ -176,18 +223,25 @@ class TrackerCore:
         of_method = {n.removeprefix(METHOD_PREFIX): v for n, v in changes.items() if n not in own}
         method = self.method
         try:
+            if method is not None:
+                check_unchanged(changes, self.parameters.cameras)
             parameters = replace_config(self.parameters, own)
             if method is not None:
                 check_mutable(changes, method.Config)
-                shown_classes = class_ids(parameters.class_filter, method.classes)
+                class_ids(parameters.class_filter, method.classes)
                 method.config = replace_config(method.config, of_method)
                 for stream in self.streams:
-                    stream.set_parameters(own, shown_classes)
+                    stream.set_parameters(own)
         except ValueError as error:
             return str(error)
         self.parameters = parameters
         return ''
 
-    def set_class_filter(self, names: tuple[str, ...]) -> str:
-        """Publish only the named classes; return why not, or an empty text."""
-        return self._on_parameters({'class_filter': names})
+    def set_class_filter(self, names: tuple[str, ...]) -> None:
+        """Publish only the named classes, of all cameras.
+
+        Raises:
+            ValueError: The method does not know a class.
+        """
+        if reason := self._on_parameters({'class_filter': names}):
+            raise ValueError(reason)

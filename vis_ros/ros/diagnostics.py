@@ -101,6 +101,8 @@ class _Report:
             values |= {'method': session.method.name, 'session_id': session.session_id}
             values['resets'] = session.resets
             values['dropped_results'] = session.dropped_results
+            if self._stream.name:
+                values['split_batches'] = session.split_batches
             values |= session.memory_use()
         return values | process_memory()
 

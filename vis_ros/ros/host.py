@@ -127,6 +127,13 @@ class Host(ABC):
         """Forget all declared parameters whose name starts with `prefix`."""
 
     @abstractmethod
+    def given(self) -> frozenset[str]:
+        """Return the names of all parameters on the command line and in its files.
+
+        Those that nobody declares are among them.
+        """
+
+    @abstractmethod
     def create_publisher(
         self,
         type_name: str,

@@ -22,9 +22,16 @@ class NodeParameters:
         '', 'Weights of the method: path, name of models/weights.yaml, or torchvision:ENUM.NAME.'
     )
     device: str = option('cpu', 'Torch device: cpu, cuda or cuda:N.')
+    cameras: tuple[str, ...] = option(
+        (),
+        'Names of several cameras that share the method; each has its own session, memory and '
+        'topics `~/NAME/tracks` and so on. Then `{camera}` stands for the name in every text '
+        'below. Empty: one camera, whose topics are `~/tracks` and so on.',
+    )
     image_topic: str = option(
         'image',
-        'Topic of the images; with image_transport compressed, the topic without /compressed.',
+        'Topic of the images; with image_transport compressed, the topic without /compressed. '
+        'With several cameras `image` stands for `{camera}/image_raw`.',
     )
     image_transport: str = option(
         'raw', 'Whether images come raw or compressed.', choices=('raw', 'compressed')
@@ -138,7 +145,7 @@ class NodeParameters:
         '',
         'File (absolute path) in which the track memory is kept over restarts: read when the '
         'node is configured, written when it is activated and deactivated. A file that does not '
-        'fit is renamed to *.refused. Empty: nowhere.',
+        'fit is renamed to *.refused. Several cameras need `{camera}` in it. Empty: nowhere.',
     )
     memory_period_s: float = option(
         0.0,

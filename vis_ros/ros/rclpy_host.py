@@ -133,6 +133,10 @@ class RclpyHost(Host):
         """See `Host.undeclare`; what rclpy declares itself, such as `use_sim_time`, stays."""
         self._node.table.undeclare(prefix)
 
+    def given(self) -> frozenset[str]:
+        """See `Host.given`."""
+        return self._node.given()
+
     def create_publisher(
         self,
         type_name: str,

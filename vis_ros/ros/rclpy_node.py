@@ -40,6 +40,10 @@ class HostNode(LifecycleNode):
             if service.srv_name.endswith('/change_state'):
                 service.callback = _answering(service.callback, host.log)
 
+    def given(self) -> frozenset[str]:
+        """Return the names of all parameters that arguments and files give this node."""
+        return frozenset(self._parameter_overrides)
+
     def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
         """Set them when their options allow it; this is what the parameter services call."""
         try:

@@ -44,19 +44,25 @@ def wait_until() -> Callable[[Callable[[], Any]], None]:
 
 @pytest.fixture
 def make_host() -> Iterator[Callable[..., DdsHost]]:
-    """Return a function that makes a host, spins it in a thread, and ends it with the test."""
+    """Return a function that makes a host, spins it in a thread, and ends it with the test.
+
+    `before` gets the host before it spins.
+    """
     running: list[tuple[DdsHost, threading.Thread]] = []
 
-    def make(name: str, *argv: str) -> DdsHost:
+    def make(name: str, *argv: str, before: Callable[[DdsHost], Any] | None = None) -> DdsHost:
         host = DdsHost(name, parse_arguments(['--ros-args', *argv]))
         thread = threading.Thread(target=host.spin, name=f'spin {name}')
         running.append((host, thread))
+        if before is not None:
+            before(host)
         thread.start()
         return host
 
     yield make
     for host, thread in running:
         host.stop()
-        thread.join(_PATIENCE_S)
-        assert not thread.is_alive()
+        if thread.ident is not None:
+            thread.join(_PATIENCE_S)
+            assert not thread.is_alive()
         host.destroy()

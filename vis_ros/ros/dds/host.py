@@ -107,6 +107,10 @@ class DdsHost(Host):
         """See `Host.undeclare`; `use_sim_time`, which the host declares itself, stays."""
         self._parameters.undeclare(prefix, frozenset({_SIM_TIME.name}))
 
+    def given(self) -> frozenset[str]:
+        """See `Host.given`."""
+        return frozenset(self._arguments.overrides(self._full_name))
+
     def create_publisher(
         self,
         type_name: str,
