@@ -3,6 +3,7 @@
 """Hosts on a real ROS 2, for test modules that import `rclpy_peer`."""
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -80,6 +81,26 @@ def make_rig(puppet):
         open_ones = [e for e in rig.host.entities if not e.is_closed]
         assert not [e.name for e in open_ones if not _is_of_lifecycle(e.name)]
     assert set(threading.enumerate()) <= before
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """Let `iou` see the colours of several frames at once; return the sizes of the batches."""
+    from camera_rig import TogetherDetector
+
+    from vis_ros.detectors import DETECTORS
+
+    monkeypatch.setitem(DETECTORS, 'motion', TogetherDetector)
+    monkeypatch.setattr(TogetherDetector, 'batches', sizes := [])
+    return sizes
+
+
+@pytest.fixture
+def make_cameras(make_rig):
+    """Return a function that makes a node core with several cameras."""
+    from camera_rig import CamerasRig
+
+    return partial(make_rig, CamerasRig)
 
 
 def _is_of_lifecycle(name):

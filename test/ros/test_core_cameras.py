@@ -4,31 +4,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
-from camera_rig import NAMES, CamerasRig, TogetherDetector, alone, seen, video
+from camera_rig import NAMES, TogetherDetector, alone, seen, video
 from core_rig import NOW_NS, PERIOD_NS, Gate, image, track
 
-from vis_ros.detectors import DETECTORS
-from vis_ros.memory.snapshot import load_snapshot
+from vis_ros.methods import METHODS
+from vis_ros.structures.batch import BatchError
 
 FRAMES = 8
 OK, WARN, ERROR = 0, 1, 2
-
-
-@pytest.fixture
-def batches(monkeypatch):
-    """Let `iou` see the colours of several frames at once; return the sizes of the batches."""
-    monkeypatch.setitem(DETECTORS, 'motion', TogetherDetector)
-    monkeypatch.setattr(TogetherDetector, 'batches', sizes := [])
-    return sizes
-
-
-@pytest.fixture
-def make_cameras(make_rig):
-    """Return a function that makes a node core with several cameras."""
-    return partial(make_rig, CamerasRig)
 
 
 def start(make_cameras, *names, **parameters):
@@ -105,15 +89,15 @@ def test_a_camera_of_120_hz_does_not_starve_one_of_5_hz(
     rig.show('fast', image(frame_id='fast'))
     gate.wait_entered()
     now_ns, rounds = NOW_NS, 10
-    for _ in range(rounds):  # a frame at work takes as long as 24 frames of the fast one
-        for n in range(24):
-            now_ns += 8_333_333
-            rig.show('fast', image(stamp_ns=now_ns, frame_id='fast'))
-            if n == 11:
-                rig.show('slow', image(stamp_ns=now_ns, frame_id='slow'))
-            assert rig.core.worker.waiting <= (2 if queue == 'latest' else 4)
+    for _ in range(rounds):
         taken = len(puppet.frames)
-        for _ in range(2):  # the frame of slow is one of the next two
+        for turn in range(2):  # a frame at work takes as long as 24 frames of the fast one
+            for n in range(24):
+                now_ns += 8_333_333
+                rig.show('fast', image(stamp_ns=now_ns, frame_id='fast'))
+                if (turn, n) == (0, 11):
+                    rig.show('slow', image(stamp_ns=now_ns, frame_id='slow'))
+                assert rig.core.worker.waiting <= (2 if queue == 'latest' else 4)
             gate.let_go()
             gate.wait_entered()
         assert 'slow' in {frame.frame_id for frame in puppet.frames[taken:]}
@@ -122,7 +106,7 @@ def test_a_camera_of_120_hz_does_not_starve_one_of_5_hz(
     slow, fast = (rig.stream(name) for name in ('slow', 'fast'))
     assert (slow.statistics.counts['processed'], slow.dropped) == (rounds, 0)
     assert fast.statistics.counts['processed'] >= rounds
-    assert fast.statistics.counts['processed'] + fast.dropped == 24 * rounds + 1
+    assert fast.statistics.counts['processed'] + fast.dropped == 48 * rounds + 1
 
 
 def test_a_camera_that_stops_and_returns(make_cameras, puppet, monkeypatch):
@@ -175,6 +159,65 @@ def test_a_camera_on_which_the_method_fails(make_cameras, puppet, takes_batches)
     assert [statuses[name].level for name in NAMES] == [OK, ERROR]
 
 
+def test_a_method_that_hangs_in_a_frame_of_one_camera(make_cameras, puppet):
+    gate = Gate(puppet)
+    rig = start(make_cameras)
+    rig.show('rear', image(frame_id='rear'))
+    gate.wait_entered()
+    last_ns = NOW_NS
+    for _ in range(200):
+        last_ns += PERIOD_NS
+        for name in NAMES:
+            rig.show(name, image(stamp_ns=last_ns, frame_id=name))
+        assert rig.core.worker.waiting <= 2  # however long it hangs
+    gate.let_go(1000)
+    rig.settle()
+    assert [frame.stamp_ns for frame in puppet.frames] == [NOW_NS, last_ns, last_ns]
+    assert {frame.frame_id for frame in puppet.frames[1:]} == set(NAMES)
+    for name in NAMES:
+        counts = rig.stream(name).statistics.counts
+        known = counts['processed'] + rig.stream(name).dropped
+        assert (counts['received'], counts['errors']) == (known, 0)
+
+
+def test_a_batch_that_does_not_fit_is_taken_one_by_one(make_cameras, batches, monkeypatch):
+    def refuse(self, states, frames):
+        raise BatchError('too big') from MemoryError()
+
+    videos = {name: video(seed, FRAMES) for seed, name in enumerate(NAMES)}
+    monkeypatch.setattr(METHODS['iou'], 'step_many', refuse)
+    rig = start(
+        make_cameras,
+        method='iou',
+        queue='every',
+        queue_depth=100,
+        warm_up_width=16,
+        warm_up_height=16,
+    )
+    assert 'frames of all cameras together will be taken one by one' in rig.texts('warn')[0]
+    with rig.held():
+        for name, messages in videos.items():
+            rig.show(name, *messages)
+    rig.settle()
+    for name, messages in videos.items():
+        assert [seen(message) for message in rig.published(name)] == alone(messages)
+        values = {item.key: item.value for item in rig.statuses()[name].values}
+        assert (values['split_batches'], values['errors']) == (str(FRAMES), '0')
+
+
+def test_a_method_that_cannot_take_a_batch_at_all_refuses_to_configure(
+    make_cameras, puppet, monkeypatch
+):
+    def fail(states, frames):
+        raise RuntimeError('no kernel for that')
+
+    puppet.takes_batches, puppet.step_many = True, staticmethod(fail)
+    rig = make_cameras(warm_up_width=16, warm_up_height=16)
+    assert not rig.change('configure')
+    assert any('no kernel for that' in text for text in rig.texts('error'))
+    assert not rig.host.has('publisher', '/tracker/front/tracks')
+
+
 def test_a_message_that_is_no_image_is_the_fault_of_its_camera(make_cameras, batches):
     messages = video(0, 4)
     rig = start(make_cameras, method='iou')
@@ -186,182 +229,3 @@ def test_a_message_that_is_no_image_is_the_fault_of_its_camera(make_cameras, bat
     assert [seen(message) for message in rig.published('front')] == alone(messages)
     assert rig.stream('rear').statistics.counts['failed'] == 4
     assert rig.stream('front').statistics.counts['errors'] == 0
-
-
-def test_topics_and_services_of_each_camera(make_cameras):
-    rig = start(make_cameras)
-    host = rig.host
-    for name in NAMES:
-        for topic in ('tracks', 'label_info', 'debug/overlay', 'debug/labels', 'detections_2d'):
-            assert host.has('publisher', f'/tracker/{name}/{topic}')
-            assert not host.has('publisher', f'/tracker/{topic}')
-    services = ('reset', 'set_enabled', 'set_class_filter', 'save_memory', 'load_memory')
-    for prefix in ('', 'front/', 'rear/'):
-        for service in services:
-            assert host.has('service', f'/tracker/{prefix}{service}')
-    assert rig.change('deactivate')
-    assert rig.change('cleanup')
-    assert not host.has('publisher', '/tracker/front/tracks')
-    assert not host.has('service', '/tracker/front/reset')
-
-
-def test_services_act_on_their_camera_or_on_all(make_cameras):
-    rig = start(make_cameras)
-    count = 0
-
-    def show():
-        nonlocal count
-        count += 1
-        for name in NAMES:
-            rig.show(name, image(stamp_ns=NOW_NS + count * PERIOD_NS))
-        rig.settle()
-        return [len(rig.published(name)) for name in NAMES]
-
-    def resets():
-        show()
-        return [rig.stream(name).session.resets for name in NAMES]
-
-    assert rig.host.call('/tracker/rear/reset').success
-    assert resets() == [0, 1]
-    assert rig.host.call('/tracker/reset').success
-    assert resets() == [1, 2]
-    known = show()
-    assert rig.host.call('/tracker/front/set_enabled', data=False).success
-    assert show() == [known[0], known[1] + 1]
-    assert 'disabled by ~/front/set_enabled' in rig.statuses()['front'].message
-    assert rig.host.call('/tracker/set_enabled', data=True).success
-    assert show() == [known[0] + 1, known[1] + 2]
-    assert rig.host.call('/tracker/front/set_class_filter', class_names=['blue']).success
-    show()
-    assert [len(rig.published(name)[-1].tracks) for name in NAMES] == [0, 1]
-    answer = rig.host.call('/tracker/rear/set_class_filter', class_names=['green'])
-    assert not answer.success
-    assert 'unknown classes' in answer.message
-    assert rig.host.call('/tracker/set_class_filter', class_names=[]).success
-    show()
-    assert [len(rig.published(name)[-1].tracks) for name in NAMES] == [1, 1]
-
-
-def test_each_camera_has_its_memory_over_a_restart(make_cameras, batches, tmp_path):
-    videos = {name: video(seed, FRAMES) for seed, name in enumerate(NAMES)}
-    path = str(tmp_path / '{camera}.memory')
-    words = {'method': 'iou', 'queue': 'every', 'queue_depth': 100, 'memory_file': path}
-    first = start(make_cameras, **words)
-    for name, messages in videos.items():
-        first.show(name, *messages[:4])
-    first.settle()
-    assert first.change('shutdown')
-    assert sorted(item.name for item in tmp_path.iterdir()) == ['front.memory', 'rear.memory']
-    second = start(make_cameras, **words)
-    assert second.texts('info')[0] == f'front: track memory restored from {tmp_path}/front.memory'
-    for name, messages in videos.items():
-        second.show(name, *messages[4:])
-    second.settle()
-    for name, messages in videos.items():
-        got = [seen(m) for m in first.published(name) + second.published(name)]
-        assert got == alone(messages)
-        ids = {m.session_id for m in first.published(name) + second.published(name)}
-        assert len(ids) == 1
-
-
-def test_a_damaged_memory_of_one_camera(make_cameras, batches, tmp_path):
-    (tmp_path / 'rear.memory').write_bytes(b'no memory' * 30)
-    rig = start(make_cameras, method='iou', memory_file=str(tmp_path / '{camera}.memory'))
-    (text,) = rig.texts('warn')
-    assert text.startswith('rear: starting with an empty track memory')
-    assert (tmp_path / 'rear.memory.refused').exists()
-    rig.show('rear', *video(0, 1))
-    rig.settle()
-    assert rig.published('rear')
-
-
-def test_save_and_load_for_one_camera_and_for_all(make_cameras, batches, tmp_path):
-    rig = start(make_cameras, method='iou')
-    rig.show('front', *video(0, 1))
-    rig.settle()
-    one, each = str(tmp_path / 'one'), str(tmp_path / '{camera}')
-    assert rig.host.call('/tracker/front/save_memory', path=one).message == f'written to {one}'
-    answer = rig.host.call('/tracker/save_memory', path=one)
-    assert not answer.success
-    assert 'several cameras need {camera} in it' in answer.message
-    answer = rig.host.call('/tracker/save_memory', path=each)
-    assert answer.success, answer.message
-    assert (
-        answer.message == f'front: written to {tmp_path}/front; rear: written to {tmp_path}/rear'
-    )
-    assert load_snapshot(tmp_path / 'front').meta['highest_id'] > 0
-    assert load_snapshot(tmp_path / 'rear').meta['highest_id'] == 0
-    (tmp_path / 'front').write_bytes(b'damaged')
-    answer = rig.host.call('/tracker/load_memory', path=each)  # rear is read nevertheless
-    assert not answer.success
-    assert 'front: ' in answer.message
-    assert f'rear: restored from {tmp_path}/rear' in answer.message
-
-
-def test_one_named_camera_is_like_several(make_cameras, batches):
-    messages = video(3, 4)
-    rig = start(make_cameras, 'only', method='iou', image_topic='/cam/image', queue='every')
-    for message in messages:
-        rig.host.send('/cam/image', message)
-    rig.settle()
-    assert [seen(message) for message in rig.published('only')] == alone(messages)
-
-
-def test_cameras_change_between_two_configurations(make_cameras, puppet):
-    rig = start(make_cameras)
-    rig.show('front', image())
-    rig.settle()
-    refusal = rig.host.set_parameters(cameras=('front', 'left'))
-    assert 'cameras: cannot change while the node is configured' in refusal
-    refusal = rig.host.set_parameters(front__image_topic='/elsewhere')
-    assert 'front.image_topic: cannot change while the node is configured' in refusal
-    assert rig.host.set_parameters(overlay_alpha=0.9) == ''
-    assert {stream.parameters.overlay_alpha for stream in rig.core.streams} == {0.9}
-    assert rig.change('deactivate')
-    assert rig.change('cleanup')
-    assert not [name for name in rig.host.values if name.startswith(('front.', 'rear.'))]
-    assert rig.host.set_parameters(cameras=('front', 'left')) == ''
-    assert rig.change('configure')
-    assert rig.change('activate')
-    rig.show('left', image(stamp_ns=NOW_NS + 1))
-    rig.show('front', image(stamp_ns=NOW_NS + 1))
-    rig.settle()
-    assert rig.stream('front').statistics.counts['processed'] == 2  # of both configurations
-    assert rig.stream('left').statistics.counts['processed'] == 1
-    assert not rig.host.has('subscription', '/rear/image_raw')
-
-
-@pytest.mark.parametrize(
-    ('cameras', 'given', 'words'),
-    [
-        (('a', 'b', 'a'), {}, "cameras: expected each name once, got ['a', 'b', 'a']"),
-        (('',), {}, "in front, got ''"),
-        (('9lives',), {}, "in front, got '9lives'"),
-        (('a/b',), {}, "in front, got 'a/b'"),
-        (('queue',), {}, "'queue' is the name of a parameter"),
-        (('config',), {}, "'config' is the name of a parameter"),
-        (('a',), {'b.image_topic': '/x'}, "b.image_topic: cameras has no 'b', it is ['a']"),
-        (('a',), {'a.topic': '/x'}, 'a.topic: a camera has no such parameter'),
-        (('a',), {'a.image_topic': 5}, 'a.image_topic: expected str'),
-        (('a', 'b'), {'image_topic': '/x'}, "image_topic: several cameras have '/x'; put"),
-        (('a', 'b'), {'a.image_topic': 'b/image_raw'}, "cameras have 'b/image_raw'"),
-        (('a', 'b'), {'memory_file': '/tmp/m'}, "memory_file: several cameras have '/tmp/m'"),
-        (('a', 'b'), {'memory_file': '{camera}'}, "expected an absolute path, got 'a'"),
-        (('a', 'b'), {'depth_topic': '/depth'}, "depth_topic: several cameras have '/depth'"),
-    ],
-)
-def test_what_is_wrong_with_the_cameras_is_said(make_cameras, puppet, cameras, given, words):
-    rig = make_cameras(cameras=cameras, **given)
-    assert not rig.change('configure')
-    assert any(words in text for text in rig.texts('error')), rig.host.logs
-    assert puppet.built == []  # before minutes go into weights
-    assert not [name for name in rig.host.values if name.startswith(('a.', 'b.'))]
-
-
-def test_a_topic_that_is_no_name_refuses_the_activation(make_cameras):
-    rig = make_cameras(cameras=('a', 'b'), **{'b.image_topic': 'b c'})
-    assert rig.change('configure')
-    assert not rig.change('activate')
-    assert any("'b c'" in text for text in rig.texts('error'))
-    assert rig.core.worker is None
-    assert not rig.host.has('subscription', '/a/image_raw')

@@ -80,6 +80,24 @@ def test_tracker_launch_on_a_camera_and_on_bags(jobs, planner, peer, bags):
     assert 'process has finished cleanly' in launch.interrupt()
 
 
+def test_tracker_multi_launch_on_two_cameras(jobs, peer, bags):
+    names = ('front', 'rear')
+    planners = {name: Planner(peer, f'/vis_tracker/{name}/tracks') for name in names}
+    launch = jobs.launch('tracker_multi', 'method:=iou', 'cameras:=[front, rear]')
+    launch.wait_for('active: images from front/image_raw, rear/image_raw')
+    for name in names:
+        jobs.vis_ros('play', bags['mcap'], '--loop', '--output', f'/{name}/image_raw')
+    for planner in planners.values():
+        planner.wait_for_active()
+    known = [planner.sessions for planner in planners.values()]
+    words = ('std_srvs/srv/Trigger',)
+    jobs.ros2('service', 'call', '/vis_tracker/rear/reset', *words, expected='success=True')
+    wait_until(lambda: planners['rear'].sessions > known[1])
+    assert planners['front'].sessions[: len(known[0])] == known[0]
+    text = launch.interrupt()
+    assert text.count('iou is ready') == 1  # one process, one method
+
+
 def test_compressed_bags(jobs, planner, bags):
     launch = jobs.launch('tracker', 'method:=iou', 'image_transport:=compressed')
     launch.wait_for(f'{ACTIVE}/compressed')

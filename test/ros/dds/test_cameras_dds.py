@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from camera_rig import NAMES, TogetherDetector, alone, seen, video
+from camera_rig import NAMES, alone, seen, video
 
-from vis_ros.detectors import DETECTORS
 from vis_ros.resources import resource_path
 from vis_ros.ros.core import TrackerCore
 from vis_ros.ros.dds import DdsHost
@@ -82,12 +81,8 @@ class World:
 
 
 @pytest.fixture
-def world(
-    make_host: Callable[..., DdsHost], wait_until: Wait, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(make_host: Callable[..., DdsHost], wait_until: Wait, batches: list[int]) -> World:
     """Return a world whose tracker sees colours."""
-    monkeypatch.setitem(DETECTORS, 'motion', TogetherDetector)
-    monkeypatch.setattr(TogetherDetector, 'batches', [])
     return World(make_host, wait_until)
 
 
