@@ -206,6 +206,18 @@ def test_every_option_counts() -> None:
     assert same.count(True) == 1  # the first two differ only in the context
 
 
+def test_without_recurrence_the_order_of_frames_does_not_matter() -> None:
+    levels, masks = features(1, 3)
+    turned = [x.flip(1) for x in levels], masks.flip(1)
+    for recurrence, is_same in (('none', True), ('previous', False)):
+        network = decoder(recurrence=recurrence)
+        with torch.no_grad():
+            there = network(levels, masks).layers[-1]
+            back = network(*turned).layers[-1]
+        assert torch.allclose(there.kernels, back.kernels.flip(1), atol=1e-4) == is_same
+        assert torch.allclose(there.classes, back.classes, atol=1e-4) == is_same
+
+
 def test_forgotten_queries_start_anew() -> None:
     """A query whose past does not count is as if it had none; others do not see that past."""
     network, (levels, masks) = decoder(context='causal', window=3), features(1, 1)

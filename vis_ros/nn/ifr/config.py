@@ -122,6 +122,13 @@ class IfrOptions:
         minimum=1,
         maximum=100,
     )
+    recurrence: str = option(
+        'previous',
+        'What frame-level queries start from. previous: those of the frame before, as in the '
+        'paper; none: the clip-level queries in each frame, so that frames know of each other '
+        'only by these: the network without its recurrence, for comparison.',
+        choices=('previous', 'none'),
+    )
     masking: str = option(
         'exclude',
         'What the mask of equation 1 does. exclude: masked cells get no weight, as in '

@@ -102,7 +102,9 @@ class RecurrentLayer(nn.Module):
         memory = self.cross.remember(*cells)
         where, found, before = place.repeat(2, 1), [], start
         for t in range(see.shape[1]):
-            both = torch.cat((before, clip[:, min(t, clip.shape[1] - 1)]), dim=1)  # (B, 2N, C)
+            shared = clip[:, min(t, clip.shape[1] - 1)]
+            latest = before if self.options.recurrence == 'previous' else shared
+            both = torch.cat((latest, shared), dim=1)  # (B, 2N, C)
             also = see[:, t] if self.options.clip_mask == 'same' else torch.ones_like(see[:, t])
             mask = torch.cat((see[:, t], also), dim=1)
             seen = self.cross(both + where, memory.frame(t), mask)

@@ -19,6 +19,9 @@ _DEVIATION = (0.229, 0.224, 0.225)
 def place(height: int, width: int, sizes: IfrSizes, short_side: int = 0) -> Placement:
     """Return the placement of an image of height x width.
 
+    Images that are small enough keep their size: nothing is seen better in a larger copy, and a
+    frame would take longer. Where a side is asked for, as for test-time augmentation, they grow.
+
     Args:
         height: Rows of the image.
         width: Columns of the image.
@@ -29,7 +32,8 @@ def place(height: int, width: int, sizes: IfrSizes, short_side: int = 0) -> Plac
     short = short_side or sizes.short_side
     long = round(sizes.long_side * short / sizes.short_side)
     scale = min(long / max(height, width), short / min(height, width))
-    least = max(1, long // _MAX_ASPECT)
+    scale = scale if short_side else min(scale, 1.0)
+    least = max(1, round(min(max(height, width) * scale, long)) // _MAX_ASPECT)
     rows, columns = (max(least, round(side * scale)) for side in (height, width))
     return Placement((height, width), (rows, columns), padded_size(rows, columns))
 

@@ -1,0 +1,298 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`ifr`: inter-frame recurrent attention, frame by frame or clip by clip.
+
+Source: You et al., "Consistent Video Instance Segmentation with Inter-Frame Recurrent Attention",
+2022. The networks are in `vis_ros.nn.ifr`. Beyond the paper, which runs over whole videos: a
+stream keeps the frame-level queries of its last frames and decodes each frame once; its clip-level
+queries gather from those. A query that shows an object without a track starts one; when the track
+memory forgets the track, the query starts anew, so that a few queries serve an endless stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vis_ros.memory import StagedMemory
+from vis_ros.memory.snapshot import Snapshot
+from vis_ros.methods import _ifr_books as books
+from vis_ros.methods import _ifr_clips as clip_books
+from vis_ros.methods._ifr_clips import Clips, Waiting
+from vis_ros.methods._ifr_config import IfrConfig
+from vis_ros.methods._learned import check_origin, class_names, config_of_file
+from vis_ros.methods.base import Method, register_method
+from vis_ros.nn.ifr import Features, Ifr, Past, mask_logits
+from vis_ros.nn.ifr.clips import averaged, instances_of
+from vis_ros.nn.ifr.picture import place, prepare
+from vis_ros.nn.ifr.selection import aligned, masks_at_source, shown
+from vis_ros.nn.picture import Placement
+from vis_ros.nn.precision import PRECISIONS
+from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
+from vis_ros.structures import Frame, FrameResult
+from vis_ros.structures.options import fixed_values
+
+
+@dataclass
+class IfrState:
+    """All that a stream leaves behind; bounded by the track memory, the window, and the clip.
+
+    Args:
+        memory: Tracks.
+        owners: int64 array (N,), slot of the track of each query, or `NOBODY`; of streams.
+        past: What queries carry from frame to frame; of streams.
+        clips: Frames that wait for their clips; only in mode `clip`.
+    """
+
+    memory: StagedMemory
+    owners: np.ndarray
+    past: Past
+    clips: Clips
+
+
+@register_method('ifr')
+class IfrMethod(Method):
+    """Mask2Former whose queries look at the frame, at the frame before, and at the clip."""
+
+    Config = IfrConfig
+    summary = 'IFR: queries that go from frame to frame segment, classify and track'
+    licence = 'Apache-2.0; weights: see docs/weights.md'
+    source = 'You et al. 2022'
+    config: IfrConfig
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        if weights is None:
+            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
+        if weights.meta.get('part') == 'start':
+            raise ValueError(f'{weights.source}: start of a training only, of vis_ros train ifr')
+        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
+        clip = self.config.clip
+        if clip.stride >= clip.length:
+            raise ValueError(
+                f'clip.stride: expected less than clip.length = {clip.length}, got {clip.stride}'
+            )
+        head = weights.tensors.get('decoder.classes.bias')
+        self.classes = class_names(
+            self.config.classes, weights.meta, 1 if head is None else len(head)
+        )
+        self.device = torch.device(device)
+        self.lag = clip.length - 1 if self.config.mode == 'clip' else 0
+        with repeatable():
+            model = Ifr(self.config.network, len(self.classes), self.config.model)
+        load_strictly(model, weights)
+        self._model = model.eval().requires_grad_(False).to(self.device)
+
+    def init_state(self) -> IfrState:
+        """See `Method.init_state`."""
+        memory = StagedMemory(
+            self.config.memory,
+            num_classes=len(self.classes),
+            extras=books.births(len(self.classes)),
+        )
+        past = self._model.decoder.no_past()
+        owners = np.full(past.is_filled.shape[2], books.NOBODY)
+        clip = self.config.clip
+        return IfrState(memory, owners, past, Clips(clip.length, clip.stride))
+
+    @torch.inference_mode()
+    def step(self, state: IfrState, frame: Frame) -> tuple[IfrState, list[FrameResult]]:
+        """See `Method.step`."""
+        if self.config.mode == 'stream':
+            return state, [self._follow(state, frame)]
+        sides = [round(side) for side in self.config.clip.short_sides] or [0]
+        sizes = self._model.sizes
+        placements = tuple(place(frame.height, frame.width, sizes, side) for side in sides)
+        clips, results = state.clips, []
+        if clips.frames and clips.frames[-1].placements != placements:
+            results += self._end(state)
+        features = tuple(self._look(frame.image, where) for where in placements)
+        clips.frames.append(Waiting(frame.stamp_ns, frame.frame_id, placements, features))
+        if clips.is_whole:
+            results += self._decode(state)
+        return state, results
+
+    @torch.inference_mode()
+    def flush(self, state: IfrState) -> tuple[IfrState, list[FrameResult]]:
+        """See `Method.flush`; the last clip may be shorter."""
+        return state, self._end(state) if self.config.mode == 'clip' else []
+
+    def _look(self, image: np.ndarray, placement: Placement) -> Features:
+        precision = PRECISIONS[self.config.precision]
+        is_mixed = precision != torch.float32
+        with torch.autocast(self.device.type, precision, enabled=is_mixed):
+            levels, masks = self._model.see(prepare(image, placement, self.device))
+        return Features(tuple(level.float() for level in levels), masks.float())
+
+    def _follow(self, state: IfrState, frame: Frame) -> FrameResult:
+        """Take the next frame of a stream."""
+        placement = place(frame.height, frame.width, self._model.sizes)
+        features = self._look(frame.image, placement)
+        decoded = self._model.decode(features, frames=1, past=state.past, causal=True)
+        said = decoded.layers[-1]
+        logits = mask_logits(said.kernels, features.masks[None])[0, 0]
+        waiting = Waiting(frame.stamp_ns, frame.frame_id, (placement,), ())
+        before = state.owners
+        probability = said.classes[0, 0].sigmoid()
+        state.owners, _, result = self._enter(state, waiting, probability, logits, before)
+        starts_anew = (before >= 0) & (state.owners != before)
+        if self.config.idle == 'restart':
+            starts_anew |= state.owners < 0
+        gone = torch.from_numpy(starts_anew).to(self.device)
+        state.past = decoded.past._replace(is_filled=decoded.past.is_filled & ~gone)
+        return result
+
+    def _enter(
+        self,
+        state: IfrState,
+        frame: Waiting,
+        probability: Tensor,
+        logits: Tensor,
+        owners: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, FrameResult]:
+        """Take what a frame shows into the memory.
+
+        Args:
+            state: Its memory moves on.
+            frame: The frame.
+            probability: float tensor (N, K), of each class.
+            logits: float tensor (N, h, w), of the masks.
+            owners: int64 array (N,), slots of their tracks, or `NOBODY`.
+
+        Returns:
+            The slots after the frame; which slots hold another track; and the result.
+        """
+        options, placement = self.config.detections, frame.placements[0]
+        has_track = torch.from_numpy(owners >= 0).to(probability.device)
+        index = shown(probability, logits, has_track, options)
+        masks = masks_at_source(logits[index], placement, options.mask_threshold)
+        seen = [n for n, mask in enumerate(masks) if mask.area_px >= options.min_area]
+        index_np = index.cpu().numpy()[seen]
+        entry = books.Entry(
+            frame.stamp_ns,
+            probability[index].cpu()[seen],
+            [masks[n] for n in seen],
+            owners[index_np],
+        )
+        slots, is_other, tracks = books.enter(
+            state.memory,
+            entry,
+            birth_score=options.birth_score,
+            min_score=self.config.min_score,
+        )
+        after = owners.copy()
+        after[(after >= 0) & is_other[after.clip(min=0)]] = books.NOBODY
+        after[index_np] = slots
+        result = FrameResult(frame.stamp_ns, frame.frame_id, *placement.source, tracks)
+        return after, is_other, result
+
+    def _decode(self, state: IfrState) -> list[FrameResult]:
+        """Decode the next clip; return the results that are final with it."""
+        clips, options = state.clips, self.config.clip
+        frames = clips.clip()
+        found = []
+        for scale, placement in enumerate(frames[0].placements):
+            features = Features.joined([frame.features[scale] for frame in frames])
+            decoded = self._model.decode(features, frames=len(frames))
+            instances = instances_of(decoded, features.masks[None])
+            if scale:
+                masks = aligned(instances.masks, placement, frames[0].placements[0])
+                instances = instances._replace(masks=masks)
+            found.append(instances)
+        merged = averaged(found)
+        likely = merged.probability.amax(dim=1) >= self.config.detections.score_threshold
+        kept = merged._replace(probability=merged.probability[likely], masks=merged.masks[likely])
+        clips.tracks.add(clips.start, kept, options.link_overlap)
+        clips.advance()
+        return self._results(state, min(clips.start, clips.end))
+
+    def _results(self, state: IfrState, until: int) -> list[FrameResult]:
+        """Return the results of the frames that are due before frame `until`."""
+        clips, results = state.clips, []
+        while clips.due < until:
+            who, probability, logits = clips.tracks.at(clips.due)
+            slots = clips.tracks.slots
+            after, is_other, result = self._enter(
+                state, clips.pop(), probability, logits, slots[who]
+            )
+            clips.free(is_other)
+            slots[who] = after
+            results.append(result)
+        clips.tidy()
+        return results
+
+    def _end(self, state: IfrState) -> list[FrameResult]:
+        """Return all results that are due: no frame follows."""
+        clips, results = state.clips, []
+        while clips.covered < clips.end:
+            results += self._decode(state)
+        results += self._results(state, clips.end)
+        clips.restart()
+        return results
+
+    def save(self, state: IfrState) -> Snapshot:
+        """See `Method.save`; frames that wait for their clip are not saved."""
+        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
+        if self.config.mode == 'stream':
+            tensors |= {f'past.{name}': value for name, value in state.past._asdict().items()}
+            tensors['past.owners'] = torch.from_numpy(state.owners)
+        else:
+            kept = clip_books.to_tensors(state.clips)
+            tensors |= {f'clips.{name}': value for name, value in kept.items()}
+        return Snapshot(tensors, self._origin())
+
+    def _origin(self) -> dict[str, Any]:
+        config = fixed_values(self.config)
+        return {'method': self.name, 'config': config, 'classes': list(self.classes)}
+
+    def restore(self, snapshot: Snapshot) -> IfrState:
+        """See `Method.restore`.
+
+        Frames that waited for their clip give no results. The next clip is matched with what was
+        last seen of each track.
+        """
+        check_origin(snapshot, self._origin())
+        state = self.init_state()
+        parts: dict[str, dict[str, Tensor]] = {'memory': {}}
+        parts['past' if self.config.mode == 'stream' else 'clips'] = {}
+        for name, value in snapshot.tensors.items():
+            prefix, _, rest = name.partition('.')
+            if prefix not in parts:
+                raise ValueError(f'tensors: unexpected {name}')
+            parts[prefix][rest] = value
+        state.memory.restore(parts['memory'])
+        if 'past' in parts:
+            self._restore_past(state, parts['past'])
+        else:
+            state.clips.tracks = clip_books.from_tensors(
+                parts['clips'], self.config.memory.capacity, len(self.classes), self.device
+            )
+        return state
+
+    def _restore_past(self, state: IfrState, tensors: dict[str, Tensor]) -> None:
+        own = {**state.past._asdict(), 'owners': torch.from_numpy(state.owners)}
+        expected = {name: (tuple(value.shape), value.dtype) for name, value in own.items()}
+        got = {name: (tuple(value.shape), value.dtype) for name, value in tensors.items()}
+        if got != expected:
+            raise ValueError(f'past: expected {expected}, got {got}')
+        owners = tensors['owners'].numpy().copy()
+        if len(owners) and not -1 <= owners.min() <= owners.max() < self.config.memory.capacity:
+            raise ValueError(f'owners: expected slots of the memory, got {owners.tolist()}')
+        state.owners = owners
+        state.past = Past(*(tensors[name].to(self.device).clone() for name in Past._fields))
+
+    def skip_ids(self, state: IfrState, highest_id: int) -> None:
+        """See `Method.skip_ids`."""
+        state.memory.skip_ids(highest_id)
+
+    def memory_use(self, state: IfrState) -> dict[str, int]:
+        """See `Method.memory_use`."""
+        return state.memory.sizes() | {
+            'queries': len(state.owners),
+            'queries_in_use': int((state.owners >= 0).sum()),
+            'waiting_frames': len(state.clips.frames),
+            'clip_instances': len(state.clips.tracks.slots),
+        }

@@ -1,0 +1,107 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which queries become instances of a frame, and their masks in its image."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vis_ros.nn.ifr.config import IfrSelection
+from vis_ros.nn.picture import Placement
+from vis_ros.structures import CropMask
+
+_LARGEST = 9.21  # of a logit, that of the largest probability that `logits_of` knows
+
+
+def shown(probability: Tensor, logits: Tensor, has_track: Tensor, options: IfrSelection) -> Tensor:
+    """Return the queries that show something, int64 (n,), the best first.
+
+    Args:
+        probability: float tensor (N, K), of each class.
+        logits: float tensor (N, h, w), of the masks.
+        has_track: bool tensor (N,); of two alike, one with a track stays.
+        options: Thresholds.
+    """
+    score = probability.amax(dim=1)
+    order = torch.argsort(score + has_track.to(score.dtype), descending=True, stable=True)
+    masks = logits.flatten(1) >= _logit(options.mask_threshold)
+    is_seen = (score >= options.score_threshold) & masks.any(dim=1)
+    order = order[is_seen[order]]
+    if len(order) > 1 and options.duplicate_overlap < 1:
+        order = order[_first_of_twins(masks[order], options.duplicate_overlap)]
+    return order[torch.argsort(score[order], descending=True, stable=True)]
+
+
+def _first_of_twins(masks: Tensor, most: float) -> Tensor:
+    """Return which masks, bool (n, P), overlap no earlier one that stays by more than `most`."""
+    x = masks.float()
+    both = x @ x.T
+    sizes = x.sum(dim=1)
+    overlap = (both / (sizes[:, None] + sizes - both).clamp(min=1)).cpu().numpy()
+    stays = np.zeros(len(masks), np.bool_)
+    for index in range(len(masks)):
+        stays[index] = not (overlap[index, :index][stays[:index]] > most).any()
+    return torch.from_numpy(stays).to(masks.device)
+
+
+def masks_at_source(logits: Tensor, placement: Placement, threshold: float) -> list[CropMask]:
+    """Return masks in the image, each as large as it must be.
+
+    Args:
+        logits: float tensor (n, h, w), of the whole input at stride 4.
+        placement: Where the image lies in the input.
+        threshold: Pixels from this probability on belong to a mask.
+    """
+    x = logits[:, None].float().clamp(-_LARGEST, _LARGEST)
+    x = functional.interpolate(x, size=placement.padded, mode='bilinear', align_corners=False)
+    x = x[..., : placement.picture[0], : placement.picture[1]]
+    if placement.picture != placement.source:
+        x = functional.interpolate(x, size=placement.source, mode='bilinear', align_corners=False)
+    return [_cropped(mask) for mask in (x[:, 0] >= _logit(threshold)).cpu().numpy()]
+
+
+def _cropped(mask: np.ndarray) -> CropMask:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return CropMask(0, 0, np.zeros((0, 0), np.bool_))
+    y, x = int(rows[0]), int(columns[0])
+    return CropMask(x, y, mask[y : rows[-1] + 1, x : columns[-1] + 1].copy())
+
+
+def _logit(probability: float) -> float:
+    if probability <= 0 or probability >= 1:
+        return -math.inf if probability <= 0 else math.inf
+    return math.log(probability / (1 - probability))
+
+
+def aligned(maps: Tensor, own: Placement, other: Placement) -> Tensor:
+    """Return maps of one input where they lie in another input of the same image.
+
+    Args:
+        maps: float tensor (N, T, h, w), of the whole input at some stride.
+        own: Where the image lies in that input.
+        other: Where it lies in the other one; both have the same source.
+
+    Returns:
+        float tensor (N, T, h', w'), at stride 4 of the other input.
+    """
+    rows, columns = (
+        (torch.arange(size // 4, device=maps.device) + 0.5) * 4 / picture * mine / whole
+        for size, picture, mine, whole in zip(
+            other.padded, other.picture, own.picture, own.padded, strict=True
+        )
+    )
+    size = (len(rows), len(columns))
+    grid = torch.stack((columns.expand(size), rows[:, None].expand(size)), dim=2) * 2 - 1
+    found: Tensor = functional.grid_sample(
+        maps,
+        grid.to(maps.dtype).expand(len(maps), -1, -1, -1),
+        align_corners=False,
+        padding_mode='border',
+    )
+    return found
