@@ -38,7 +38,7 @@ QUICK = {
     'schedule.batch': 2,
     'schedule.warmup': 0,
 }
-METHODS = ('visstg', 'maskprop', 'iai')
+METHODS = ('visstg', 'maskprop', 'iai', 'ifr')
 
 
 @pytest.fixture(scope='module')
@@ -112,6 +112,7 @@ def test_the_file_holds_all_that_is_needed_to_run_it(
         'visstg': {'model.rounds': 1, 'detections.limit': 3},
         'maskprop': {'model.propagation.merge': 'mean', 'detections.limit': 3},
         'iai': {'model.ids': 7, 'model.stored_frames': 2, 'detections.limit': 3},
+        'ifr': {'model.queries': 5, 'model.recurrence': 'none', 'detections.birth_score': 0.6},
     }[name]
     stage = task(world, name, **options)
     losses = stage.module(stage.collate([stage.item(0, place) for place in range(2)]))

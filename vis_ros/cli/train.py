@@ -29,7 +29,9 @@ def add_parser(commands: Any) -> None:
         'torchrun --nproc-per-node N -m vis_ros.cli train ...',
     )
     parser.add_argument(
-        'stage', choices=('detector', 'tracker', 'visstg', 'maskprop', 'iai'), help='what to train'
+        'stage',
+        choices=('detector', 'tracker', 'visstg', 'maskprop', 'iai', 'ifr'),
+        help='what to train',
     )
     parser.add_argument(
         '--config', type=Path, required=True, metavar='FILE', help='recipe, YAML'

@@ -112,7 +112,7 @@ class _Run:
         self._progress = _progress_of(folder / CHECKPOINT, recipe)
         if self._progress.step:
             load_trained_state(task.module, self._progress.module)
-        trained = [p for p in task.module.parameters() if p.requires_grad]
+        trained = [{'params': list(p), 'factor': f} for f, p in task.rates().items()]
         kind = torch.optim.Adam if config.optimizer == 'adam' else torch.optim.AdamW
         optimizer = kind(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
         self._module, self._optimizer = fabric.setup(task.module, optimizer)
@@ -180,7 +180,7 @@ class _Run:
         config = self._config
         torch.manual_seed(config.seed * 1_000_003 + step)  # for whatever the module draws
         for group in self._optimizer.param_groups:
-            group['lr'] = learning_rate(config, step)
+            group['lr'] = learning_rate(config, step) * group.get('factor', 1.0)
         losses = self._module(batch)
         self._fabric.backward(losses['total'])
         if config.max_gradient:

@@ -35,6 +35,10 @@ class Task(ABC):
     def prepare(self, device: torch.device, console: Console) -> None:  # noqa: B027
         """Do what comes before the first step, such as computing features that are kept."""
 
+    def rates(self) -> dict[float, list[nn.Parameter]]:
+        """Return what is trained, by its factor of the learning rate."""
+        return {1.0: [p for p in self.module.parameters() if p.requires_grad]}
+
     @abstractmethod
     def item(self, epoch: int, place: int) -> Any:
         """Return one item of an epoch; the same arguments give the same item."""

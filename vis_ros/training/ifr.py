@@ -1,0 +1,169 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""IFR from end to end, on short clips.
+
+Source: You et al., "Consistent Video Instance Segmentation with Inter-Frame Recurrent Attention",
+2022, section 4.1: clips of two frames, shorter sides of 360 or 480, a tenth of the learning rate
+for the backbone, from a Mask2Former for COCO (`vis_ros weights import`). The paper says that it
+follows "the common recipe" of its base, so the rest is that of Mask2Former for YouTube-VIS 2019
+(Cheng et al., 2021): batch 16, 6,000 steps, AdamW, 1e-4, weight decay 0.05, a tenth of the rate
+after 4,000 steps, gradients of norm 0.01 at most, frames at most 20 apart from the first drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from vis_ros.data.augment import AugmentConfig
+from vis_ros.data.clip import Truth
+from vis_ros.nn.ifr import Ifr, IfrOptions, IfrSelection
+from vis_ros.nn.ifr.config import NETWORKS
+from vis_ros.structures.options import option
+from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
+from vis_ros.training.ifr_loss import IfrLossConfig, ifr_loss
+from vis_ros.training.schedule import ScheduleConfig
+
+_WIDEST = 16 / 9  # of a picture that the network is trained for
+
+
+def _views() -> AugmentConfig:
+    return AugmentConfig(fit_height=360, fit_width=640, low=1.0, high=1.0, center_rule=False)
+
+
+def _schedule() -> ScheduleConfig:
+    return ScheduleConfig(
+        steps=6000,
+        batch=16,
+        optimizer='adamw',
+        learning_rate=1e-4,
+        weight_decay=0.05,
+        decay_at=(2 / 3,),
+        decay_factor=0.1,
+        max_gradient=0.01,
+    )
+
+
+@dataclass(frozen=True)
+class IfrRecipe(ClipRecipe):
+    """How IFR is trained; the defaults are the paper's, where it says something."""
+
+    network: str = option(
+        'resnet50',
+        'Size of the network: resnet50, resnet101, swin_t, swin_s and swin_b for pictures up to '
+        '640x360, swin_l up to 853x480, small (a slim ResNet-18, up to 320x192) for CPUs.',
+        choices=NETWORKS,
+    )
+    largest: float = option(
+        4 / 3,
+        '...to here. Shorter sides from 360 to 480 pixels; the paper takes these two.',
+        minimum=0.1,
+        maximum=4.0,
+    )
+    backbone_rate: float = option(
+        0.1,
+        'Learning rate of the backbone, as a share of that of everything else; 0.1 in the paper.',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    frames: int = option(
+        2,
+        'Frames of a clip, 2 in the paper. The recurrence meets longer streams only at test time.',
+        minimum=1,
+        maximum=100,
+    )
+    max_gap: int = option(
+        20,
+        'Largest distance of a frame of a clip from the one that is drawn first. The paper says '
+        '"randomly"; 20 is what its base has.',
+        unit='frames',
+        minimum=1,
+        maximum=1000,
+    )
+    augment: AugmentConfig = field(default_factory=_views)
+    model: IfrOptions = field(default_factory=IfrOptions)
+    detections: IfrSelection = field(default_factory=IfrSelection)
+    loss: IfrLossConfig = field(default_factory=IfrLossConfig)
+    schedule: ScheduleConfig = field(default_factory=_schedule)
+
+
+class IfrTask(ClipTask):
+    """Stage `ifr`; see `ClipTask`. The validation runs the method as a stream."""
+
+    Recipe = IfrRecipe
+    name = 'ifr'
+    method = 'ifr'
+    renames = (
+        ('', ''),  # IFR, an imported Mask2Former, VisSTG
+        ('', 'backbone.'),  # a ResNet of torchvision
+        ('image.backbone.', 'backbone.'),  # IAI
+        ('detector.backbone.', 'backbone.'),  # RGNNVIS
+        ('detector.backbone.body.', 'backbone.'),  # MaskProp
+    )
+    backbone = 'backbone'
+
+    def build(self, num_classes: int) -> Ifr:
+        """See `ClipTask.build`."""
+        recipe: IfrRecipe = self._recipe
+        return Ifr(recipe.network, num_classes, recipe.model)
+
+    def losses(self) -> Losses:
+        """See `ClipTask.losses`."""
+        return partial(_losses, config=self._recipe.loss)
+
+    def rates(self) -> dict[float, list[nn.Parameter]]:
+        """See `Task.rates`: the backbone learns more slowly."""
+        share = self._recipe.backbone_rate
+        found: dict[float, list[nn.Parameter]] = {1.0: [], share: []}
+        for name, parameter in self.module.network.named_parameters():
+            if parameter.requires_grad:
+                is_backbone = name.startswith(self.backbone + '.')
+                found[share if is_backbone else 1.0].append(parameter)
+        return found
+
+    def picture_size(self, network: Any) -> tuple[int, int]:
+        """See `ClipTask.picture_size`."""
+        short, long = network.sizes.short_side, network.sizes.long_side
+        return short, min(long, round(short * _WIDEST))
+
+    def frames(self, length: int, rng: np.random.Generator) -> list[int]:
+        """See `ClipTask.frames`."""
+        recipe: IfrRecipe = self._recipe
+        return frames_around(length, rng.random(recipe.frames), recipe.max_gap)
+
+    def options(self) -> dict[str, Any]:
+        """See `ClipTask.options`."""
+        recipe: IfrRecipe = self._recipe
+        return {
+            'network': recipe.network,
+            'model': recipe.model,
+            'detections': recipe.detections,
+        }
+
+
+def _losses(
+    model: Ifr, images: Tensor, truth: Truth, *, config: IfrLossConfig
+) -> dict[str, Tensor]:
+    return ifr_loss(model, images, truth, config)
+
+
+def frames_around(length: int, draws: np.ndarray, max_gap: int) -> list[int]:
+    """Return different frames of a video in order; some again where there are too few.
+
+    Args:
+        length: Frames of the video.
+        draws: One number in [0, 1) for each frame of the clip: the first says which frame all
+            others are near, the others take equal parts of those that are left.
+        max_gap: Largest distance from that frame.
+    """
+    centre = int(draws[0] * length)
+    near = range(max(0, centre - max_gap), min(length, centre + max_gap + 1))
+    others = [frame for frame in near if frame != centre]
+    frames = [centre]
+    for draw in draws[1:]:
+        frames.append(others.pop(int(draw * len(others))) if others else frames[-1])
+    return sorted(frames)
