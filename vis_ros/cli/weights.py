@@ -23,12 +23,17 @@ def add_parser(commands: Any) -> None:
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
     importer = actions.add_parser(
         'import',
-        help='official YOLACT or RGNNVIS weights',
+        help='official weights of YOLACT, RGNNVIS, IAI, CondInst or Mask2Former',
         description="Write official weights as a safetensors file: YOLACT's .pth files (ResNet-50 "
-        "and ResNet-101), RGNNVIS's detector, and whole checkpoints of RGNNVIS's trainer. No code "
-        'in the file is run. Prints the entry for models/weights.yaml.',
+        "and ResNet-101), RGNNVIS's detector, whole checkpoints of RGNNVIS's trainer, those of "
+        'IAI and CondInst, and Mask2Former, of its own code or of transformers. No code in the '
+        'file is run. Prints the entry for models/weights.yaml.',
     )
-    source = importer.add_argument('file', metavar='FILE', type=Path, help='official file')
+    source = importer.add_argument(
+        'file',
+        metavar='FILE',
+        help='official file, or a Mask2Former on the Hugging Face hub: hub:OWNER/MODEL',
+    )
     source.complete = shtab.FILE
     importer.add_argument('--as', dest='name', required=True, help='name of the new weights')
     folder = importer.add_argument(
@@ -87,16 +92,19 @@ def run(args: argparse.Namespace) -> int:
         ValueError: The name is no file name, the new file exists, or the official file is not
             one; the text lists missing and unexpected names.
     """
+    from vis_ros.pipeline.official_mask2former import HUB, fetch
     from vis_ros.pipeline.official_weights import manifest_entry, read_official
     from vis_ros.pipeline.weights import write_weights
 
     target = _target(args)
-    official = read_official(args.file, args.classes)
+    source = fetch(args.file) if args.file.startswith(HUB) else Path(args.file)
+    official = read_official(source, args.classes)
     write_weights(target, official.tensors, official.meta)
     meta = official.meta
     sys.stderr.write(
         f'{target}: {meta["method"]}, {meta["part"]}, {meta["num_classes"]} classes with '
         f'background, {len(official.tensors)} tensors\n'
     )
-    sys.stdout.write(manifest_entry(args.name, official, args.file, target))
+    origin = args.file if args.file.startswith(HUB) else source.name
+    sys.stdout.write(manifest_entry(args.name, official, source, target, origin))
     return 0

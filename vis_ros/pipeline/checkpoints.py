@@ -18,21 +18,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from vis_ros.pipeline.array_pickles import read_arrays
 
 _PLACES = ('net', 'state_dict', 'model')  # where trainers put the parameters
 
 
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """Return the parameters of a file that `torch.save` wrote.
+    """Return the parameters of a file that `torch.save` wrote, or of a `.safetensors`.
+
+    A `.pkl` may also be a pickle of arrays, as those of detectron2's model zoo are.
 
     Raises:
         OSError: The file cannot be read.
         ValueError: It is damaged, or holds no parameters by name.
     """
     try:
-        with _stand_ins(_classes_in(path)):
-            found: Any = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        found = _load(path)
+    except (
+        pickle.UnpicklingError,
+        SafetensorError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+    ) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f'{path}: not a readable checkpoint of torch: {first}') from error
     for place in _PLACES:
@@ -44,6 +56,15 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     if strange := [name for name, value in tensors.items() if not isinstance(value, torch.Tensor)]:
         raise ValueError(f'{path}: expected parameters by name; no tensors are {strange[:8]}')
     return tensors
+
+
+def _load(path: Path) -> Any:
+    if path.suffix == '.safetensors':
+        return load_file(path)
+    if path.suffix == '.pkl' and not zipfile.is_zipfile(path):
+        return read_arrays(path)
+    with _stand_ins(_classes_in(path)):
+        return torch.load(path, map_location='cpu', weights_only=True)
 
 
 def _classes_in(path: Path) -> set[str]:

@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Official weights of YOLACT, RGNNVIS, CondInst and IAI, as files of ours."""
+"""Official weights of YOLACT, RGNNVIS, CondInst, IAI and Mask2Former, as files of ours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from torch import Tensor, nn
 
+from vis_ros.nn.ifr.official import is_mask2former
 from vis_ros.nn.renaming import renamed
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.model import RgnnVis
@@ -21,6 +22,7 @@ from vis_ros.nn.yolact import Yolact, rgnnvis_config, stock_config
 from vis_ros.nn.yolact.official import from_stock, with_counters
 from vis_ros.pipeline.checkpoints import read_checkpoint
 from vis_ros.pipeline.official_condinst import is_condinst, is_iai, read_condinst, read_iai
+from vis_ros.pipeline.official_mask2former import read_mask2former
 from vis_ros.pipeline.weights import sha256_of
 
 _ANCHORS = 3  # of each cell
@@ -46,7 +48,8 @@ def read_official(path: Path, classes: Sequence[str] = ()) -> OfficialWeights:
     Args:
         path: YOLACT's `.pth` (dbolya/yolact); RGNNVIS's detector, or a whole checkpoint of its
             trainer (joakimjohnander/RGNNVIS); CondInst's (aim-uofa/AdelaiDet); IAI's, or the
-            image model that its training starts from (zfonemore/IAI).
+            image model that its training starts from (zfonemore/IAI); a Mask2Former of
+            `transformers` or of its own code, of images or videos.
         classes: Names of the classes without background, to be kept in our file.
 
     Raises:
@@ -60,6 +63,8 @@ def read_official(path: Path, classes: Sequence[str] = ()) -> OfficialWeights:
         official = OfficialWeights(*read_iai(tensors, str(path)))
     elif is_condinst(tensors):
         official = OfficialWeights(*read_condinst(tensors, str(path)))
+    elif is_mask2former(tensors):
+        official = OfficialWeights(*read_mask2former(tensors, str(path)))
     else:
         official = _stock(tensors, str(path))
     if classes:
@@ -118,14 +123,24 @@ def _num_classes(tensors: dict[str, Tensor], prefix: str) -> int:
     return 81 if bias is None else max(len(bias) // _ANCHORS, 2)
 
 
-def manifest_entry(name: str, official: OfficialWeights, source: Path, target: Path) -> str:
-    """Return the entry of `models/weights.yaml` for a file that was written."""
+def manifest_entry(
+    name: str, official: OfficialWeights, source: Path, target: Path, origin: str = ''
+) -> str:
+    """Return the entry of `models/weights.yaml` for a file that was written.
+
+    Args:
+        name: Of the new weights.
+        official: What is in it.
+        source: Official file.
+        target: File that was written.
+        origin: Where the official file comes from; empty: its name.
+    """
     entry = {
         'method': official.meta['method'],
         'file': target.name,
         'sha256': sha256_of(target),
         'licence': 'not stated by its authors; find out before you use it',
-        'trained': f'imported from {source.name}, SHA-256 {sha256_of(source)}',
+        'trained': f'imported from {origin or source.name}, SHA-256 {sha256_of(source)}',
     }
     text: str = yaml.safe_dump({name: entry}, sort_keys=False, width=200)
     return text
