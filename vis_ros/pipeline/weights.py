@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -111,23 +110,16 @@ def _from_file(path: Path, expected: str) -> LoadedWeights:
             with safe_open(path, framework='pt') as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
                 meta = json.loads((file.metadata() or {}).get('vis_ros', '{}'))
-            if not isinstance(meta, dict):
-                raise ValueError(f'weights: {path}: vis_ros: expected a mapping, got {meta!r}')
-            return LoadedWeights(tensors, str(path), meta)
-        loaded = torch.load(path, map_location='cpu', weights_only=True)
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-    ) as error:
+        else:
+            tensors, meta = torch.load(path, map_location='cpu', weights_only=True), {}
+    except Exception as error:  # damaged bytes make torch raise anything, MemoryError too
         raise ValueError(
             f'weights: {path}: not a readable weights file ({_first_line(error)}). Expected '
             'safetensors, or a state dict saved by torch.save that loads with weights_only=True.'
         ) from error
-    return LoadedWeights(_state_dict(path, loaded), str(path))
+    if not isinstance(meta, dict):
+        raise ValueError(f'weights: {path}: vis_ros: expected a mapping, got {meta!r}')
+    return LoadedWeights(_state_dict(path, tensors), str(path), meta)
 
 
 def _state_dict(path: Path, loaded: Any) -> dict[str, torch.Tensor]:

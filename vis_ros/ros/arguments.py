@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from vis_ros.ros.host import Severity
 from vis_ros.ros.names import check_namespace, check_node_name, expand, join
 from vis_ros.structures.options import flatten
+from vis_ros.structures.yaml_text import LimitedLoader, load_yaml
 
 _ASSIGN = ':='
 _EVERY_NODE = '/**'
@@ -28,7 +27,7 @@ _IGNORED_OPTIONS = frozenset({'-e', '--enclave', '--log-config-file'})
 _SCHEMES: Mapping[str, str] = {'rostopic://': 'topic', 'rosservice://': 'service'}
 
 
-class _RosYaml(yaml.SafeLoader):
+class _RosYaml(LimitedLoader):
     """YAML as the ROS parameter parser reads it: `1e3` is a number and a date is only text."""
 
     yaml_implicit_resolvers: dict[str, list[Any]] = {}  # not those of the base class
@@ -195,8 +194,8 @@ def read_parameter_file(path: Path) -> list[ParameterRule]:
         ValueError: The file cannot be read or is not of that form; the text names it.
     """
     try:
-        tree = yaml.load(path.read_text(encoding='utf-8'), _RosYaml)  # noqa: S506 (a SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        tree = load_yaml(path.read_text(encoding='utf-8'), _RosYaml)
+    except (OSError, ValueError) as error:
         raise ValueError(f'--params-file {path}: {error}') from error
     if tree is None:
         return []
@@ -246,8 +245,8 @@ def _parameter(option: str, text: str) -> ParameterRule:
     if not name:
         raise ValueError(f'{where}: expected NAME:=VALUE')
     try:
-        parsed = yaml.load(value, _RosYaml)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
+        parsed = load_yaml(value, _RosYaml)
+    except ValueError as error:
         raise ValueError(f'{where}: {value!r} is not YAML: {error}') from error
     nodes = join('', node.strip('/')) if node else _EVERY_NODE
     return ParameterRule(nodes, name, _value(parsed, where))

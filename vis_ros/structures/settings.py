@@ -5,7 +5,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-import yaml
+from vis_ros.structures.yaml_text import load_yaml
 
 
 def parse_settings(items: Iterable[str], what: str = '') -> dict[str, Any]:
@@ -35,7 +35,6 @@ def parse_yaml(text: str, where: str) -> Any:
         ValueError: It is no YAML; the text begins with `where`.
     """
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = ' '.join(str(error).split())
-        raise ValueError(f'{where}: is no YAML: {reason}') from error
+        return load_yaml(text)
+    except ValueError as error:
+        raise ValueError(f'{where}: is no YAML: {error}') from error
