@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from coloured_world import run, steps
-from lively_ifr import CLASSES, build, lively, seeing, squares, tiny  # noqa: F401
+from lively_ifr import CLASSES, COLOURS, build, lively, seeing, squares, tiny  # noqa: F401
 from lively_weights import PERIOD_NS, frames
 from test_contract import check_results
 
@@ -188,6 +188,26 @@ def test_a_long_stream_stays_flat(options: dict[str, Any]) -> None:
         assert max(waiting) <= 4 and len(state.clips.tracks.slots) <= 3 * len(state.owners)
         sizes.add(tuple((part.shape, part.dtype) for part in parts))
     assert len(sizes) == 1 and len(given) > 5
+
+
+def test_objects_that_come_and_go_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five queries serve as many objects as there are: each visit is a track of its own."""
+    method = seeing(monkeypatch, **{'memory.capacity': 6, 'memory.lost_timeout_s': 0.25})
+    state, visits, sizes = method.init_state(), 0, set()
+    image = np.zeros((24, 32, 3), np.uint8)
+    for index in range(480):
+        who, phase = index // 8 % len(COLOURS), index % 8
+        image[:] = 0
+        if phase < 4:  # then it is gone for longer than the time-out
+            image[4:16, 4 + phase : 20 + phase] = COLOURS[who]
+        state, (result,) = method.step(state, Frame(image, 10**9 + index * PERIOD_NS))
+        visits += phase == 0
+        assert ids(result) == ([visits] if phase < 4 else [])
+        parts = (*state.memory.tensors.values(), *state.past)
+        sizes.add(sum(part.nbytes for part in parts))
+    use = method.memory_use(state)
+    assert use['ids_given'] == visits == 60 and use['queries_in_use'] <= 1
+    assert len(sizes) == 1
 
 
 def test_interrupted_is_uninterrupted(tmp_path: Path) -> None:

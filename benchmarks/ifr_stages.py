@@ -1,0 +1,258 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""IFR: the stages of a step, streaming against clips, and a stream that goes on for long.
+
+    python benchmarks/ifr_stages.py [--network small] [--frames 1000] [--json FILE]
+
+The parameters are random and all thresholds are open, so that every query is a track in every
+frame. On a CPU with one thread times are those of the thread, so that other programs count little.
+What counts are ratios: of each stage to the step, of clips to the stream (the same frames, time
+for each), and of the last tenth of a long stream to its first (bar: at most 1.3, and no tensor of
+its state grows).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from stages import Stopwatch, machine
+
+from vis_ros.methods import ifr
+from vis_ros.methods.ifr import IfrMethod, IfrState
+from vis_ros.nn.ifr.config import NETWORKS
+from vis_ros.nn.weights import LoadedWeights
+from vis_ros.structures import Frame
+from vis_ros.structures.options import build_config
+
+STAGES = (
+    'input',
+    'backbone',
+    'pixel decoder',
+    'recurrent decoder',
+    'mask logits, selection',
+    'masks in the image',
+    'memory, packing',
+)
+MODES: Mapping[str, Mapping[str, Any]] = {
+    'stream': {},
+    'stream without recurrence': {'model.recurrence': 'none'},
+    'clips, T = 2': {'mode': 'clip', 'clip.length': 2, 'clip.stride': 1},
+    'clips, T = 5': {'mode': 'clip', 'clip.length': 5, 'clip.stride': 3},
+    'clips, T = 5, each frame': {'mode': 'clip', 'clip.length': 5, 'clip.stride': 1},
+    'whole video': {'mode': 'clip', 'clip.length': 10_000},
+}
+MAX_GROWTH = 1.3
+_OPEN = {
+    'detections.score_threshold': 0.0,
+    'detections.birth_score': 0.0,
+    'detections.duplicate_overlap': 1.0,
+    'memory.capacity': 256,
+}
+_PERIOD_NS = 33_333_333
+
+
+def build(network: str, device: str, **options: Any) -> IfrMethod:
+    """Return a method in which every query is a track."""
+    classes = tuple(f'class {k}' for k in range(8 if network == 'small' else 40))
+    config = build_config(
+        IfrMethod.Config, {'network': network, 'classes': classes, **_OPEN, **options}
+    )
+    random = LoadedWeights({}, 'random', is_random=True)
+    return IfrMethod(config, weights=random, device=device)
+
+
+def frames(method: IfrMethod, count: int) -> Iterator[Frame]:
+    """Yield frames of noise, as large as the network wants them."""
+    sizes = method._model.sizes
+    width = min(sizes.long_side, sizes.short_side * 16 // 9)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (sizes.short_side, width, 3), np.uint8) for _ in range(4)]
+    for index in range(count):
+        yield Frame(images[index % 4], index * _PERIOD_NS)
+
+
+@contextmanager
+def noted(method: IfrMethod, watch: Stopwatch) -> Iterator[None]:
+    """Let the stages of the method's steps note when they end, but for the last one."""
+    model = method._model
+    places = (
+        (ifr, 'prepare', 'input'),
+        (model.backbone, 'forward', 'backbone'),
+        (model, 'see', 'pixel decoder'),
+        (model, 'decode', 'recurrent decoder'),
+        (ifr, 'shown', 'mask logits, selection'),
+        (ifr, 'masks_at_source', 'masks in the image'),
+    )
+    with ExitStack() as stack:
+        for owner, name, stage in places:
+            then = _noting(getattr(owner, name), watch, stage)
+            stack.enter_context(patch.object(owner, name, then))
+        yield
+
+
+def _noting(work: Callable[..., Any], watch: Stopwatch, stage: str) -> Callable[..., Any]:
+    def call(*args: Any, **named: Any) -> Any:
+        result = work(*args, **named)
+        watch.note(stage)
+        return result
+
+    return call
+
+
+def stages_of(method: IfrMethod, repetitions: int, warm_up: int) -> dict[str, float]:
+    """Return the median time of each stage of a step of a stream [ms].
+
+    Raises:
+        RuntimeError: A step did not go through all stages once, in their order.
+    """
+    state, spans = method.init_state(), []
+    for frame in frames(method, warm_up + repetitions):
+        watch = Stopwatch(method.device)
+        with noted(method, watch):
+            watch.note('')
+            state, _ = method.step(state, frame)
+            watch.note(STAGES[-1])
+        found = watch.spans_ms()
+        if tuple(found) != STAGES:
+            raise RuntimeError(f'stages: expected {STAGES}, got {tuple(found)}')
+        spans.append(found)
+    own = spans[warm_up:]
+    return {name: round(float(np.median([one[name] for one in own])), 3) for name in STAGES}
+
+
+def video_ms(method: IfrMethod, count: int) -> float:
+    """Return the time of a video for each of its frames [ms]."""
+    state, watch = method.init_state(), Stopwatch(method.device)
+    watch.note('')
+    for frame in frames(method, count):
+        state, _ = method.step(state, frame)
+    method.flush(state)
+    watch.note('all')
+    return sum(watch.spans_ms().values()) / count
+
+
+def long_stream(method: IfrMethod, count: int) -> dict[str, Any]:
+    """Run a stream; return its times at the beginning and at the end, and the sizes of its state.
+
+    Args:
+        method: In mode `stream`.
+        count: Frames, 10 or more.
+    """
+    state, times, sizes = method.init_state(), [], set()
+    for frame in frames(method, count):
+        watch = Stopwatch(method.device)
+        watch.note('')
+        state, _ = method.step(state, frame)
+        watch.note('step')
+        times += watch.spans_ms().values()
+        sizes.add(state_bytes(state))
+    tenth = count // 10
+    first, last = (float(np.median(part)) for part in (times[:tenth], times[-tenth:]))
+    return {
+        'frames': count,
+        'first_tenth_ms': round(first, 3),
+        'last_tenth_ms': round(last, 3),
+        'growth': round(last / first, 4),
+        'state_bytes': sorted(sizes),
+        'use': method.memory_use(state),
+    }
+
+
+def state_bytes(state: IfrState) -> int:
+    """Return how many bytes the tensors of a stream's state take."""
+    parts = [*state.memory.tensors.values(), *state.past]
+    return sum(part.nbytes for part in parts) + state.owners.nbytes
+
+
+def verdicts(found: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Return each bar in words, and whether it is kept."""
+    stream = found['long_stream']
+    sizes = stream['state_bytes']
+    growth = stream['growth']
+    return [
+        (f'last tenth / first tenth {growth:.2f}, at most {MAX_GROWTH}', growth <= MAX_GROWTH),
+        (f'state of {sizes[0]} to {sizes[-1]} bytes, expected one size', len(sizes) == 1),
+    ]
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return all figures."""
+    methods = {
+        name: build(args.network, args.device, **options) for name, options in MODES.items()
+    }
+    rounds = [
+        {name: video_ms(method, args.video) for name, method in methods.items()}
+        for _ in range(args.rounds)
+    ]
+    times = {name: float(np.median([one[name] for one in rounds])) for name in MODES}
+    return {
+        'machine': machine(),
+        'network': args.network,
+        'device': args.device,
+        'stages_ms': stages_of(methods['stream'], args.repetitions, args.warm_up),
+        'frame_ms': {name: round(value, 3) for name, value in times.items()},
+        'against_stream': {n: round(v / times['stream'], 3) for n, v in times.items()},
+        'long_stream': long_stream(methods['stream'], args.frames),
+    }
+
+
+def show(found: Mapping[str, Any]) -> None:
+    """Print the figures."""
+    whole = sum(found['stages_ms'].values())
+    print(f'{"stage of a step":28}{"ms":>10}{"share":>10}')
+    for name, value in found['stages_ms'].items():
+        print(f'{name:28}{value:10.3f}{value / whole:10.1%}')
+    print(f'\n{"mode":28}{"ms/frame":>10}{"/ stream":>10}')
+    for name, value in found['frame_ms'].items():
+        print(f'{name:28}{value:10.3f}{found["against_stream"][name]:10.2f}')
+    print(f'\n{found["long_stream"]}')
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('--network', default='small', choices=NETWORKS)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--repetitions', type=int, default=20, help='steps (%(default)s)')
+    parser.add_argument('--warm-up', type=int, default=3)
+    parser.add_argument('--video', type=int, default=12, help='frames of the modes (%(default)s)')
+    parser.add_argument('--rounds', type=int, default=3, help='of the modes (%(default)s)')
+    parser.add_argument(
+        '--frames', type=int, default=1000, help='of the long stream (%(default)s)'
+    )
+    parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
+    parser.add_argument('--json', type=Path)
+    args = parser.parse_args(given)
+    least = {'repetitions': 1, 'video': 1, 'rounds': 1, 'frames': 10, 'threads': 1}
+    for name, minimum in least.items():
+        if getattr(args, name) < minimum:
+            parser.error(f'--{name}: expected {minimum} or more, got {getattr(args, name)}')
+    return args
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Run the benchmark; 0 when the bars are kept."""
+    args = arguments(given)
+    torch.set_num_threads(args.threads)
+    found = measure(args)
+    print(', '.join(f'{name} {value}' for name, value in found['machine'].items()))
+    show(found)
+    bars = verdicts(found)
+    for text, is_kept in bars:
+        print(f'{"pass" if is_kept else "FAIL"}  {text}')
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=2) + '\n')
+    return 0 if all(is_kept for _, is_kept in bars) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
