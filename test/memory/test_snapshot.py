@@ -3,6 +3,7 @@
 """Memory files: whole or not at all, and only what we wrote."""
 
 import errno
+import gc
 import os
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def test_views_and_shared_tensors_are_saved(tmp_path: Path) -> None:
     save_snapshot(tmp_path / 'm', Snapshot({'a': base.T, 'b': base[1:], 'c': base}, {}))
     again = load_snapshot(tmp_path / 'm').tensors
     assert torch.equal(again['a'], base.T) and torch.equal(again['b'], base[1:])
+
+
+def test_saving_again_and_again_leaves_nothing_behind(tmp_path: Path) -> None:
+    def types() -> int:
+        gc.collect()
+        return sum(isinstance(item, type) for item in gc.get_objects())
+
+    def write(size: int) -> None:
+        tensors = {'a': torch.zeros(size), 'b': torch.zeros(2, size, dtype=torch.bool)}
+        save_snapshot(tmp_path / 'memory', Snapshot(tensors, {}))
+
+    write(1)
+    before = types()
+    for size in range(2, 40):  # each of another size, as a memory is
+        write(size)
+    assert types() == before
 
 
 def test_missing_file(tmp_path: Path) -> None:

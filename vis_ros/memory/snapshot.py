@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.numpy import save  # that of torch leaks a type of ctypes for each new size
 from torch import Tensor
 
 FORMAT = 'vis_ros track memory 1'
@@ -29,7 +29,7 @@ class Snapshot:
     """Everything that a method needs to go on where it stopped.
 
     Args:
-        tensors: Tensors by name.
+        tensors: Tensors by name, of types that NumPy has too (no bfloat16).
         meta: JSON-like values: who wrote it, and what does not fit a tensor.
     """
 
@@ -44,11 +44,11 @@ def save_snapshot(path: Path, snapshot: Snapshot) -> None:
         OSError: The folder is missing or not writable, or the disk is full.
     """
     text = json.dumps({'format': FORMAT, **snapshot.meta}, sort_keys=True)
-    tensors = {
-        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)  # none shared
+    arrays = {
+        name: np.ascontiguousarray(value.detach().cpu().numpy()).reshape(value.shape)
         for name, value in snapshot.tensors.items()
     }
-    data = save(tensors, metadata={'vis_ros': text})
+    data = save(arrays, metadata={'vis_ros': text})
     handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
     try:
         with os.fdopen(handle, 'wb') as file:
