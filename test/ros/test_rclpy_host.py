@@ -28,7 +28,7 @@ def test_namespace_and_remaps(make_host):
     assert host.name == '/r1/t'
     host.create_publisher('std_msgs/msg/String', '~/tracks', Qos())
     host.create_publisher('std_msgs/msg/String', 'image', Qos(depth=2))
-    assert host.publishers_on('/r1/t/tracks')
+    wait_until(lambda: host.publishers_on('/r1/t/tracks') and host.publishers_on('image'))
     assert host.publishers_on('image') == host.publishers_on('/cam/image') != []
 
 

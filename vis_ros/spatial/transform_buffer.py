@@ -137,8 +137,11 @@ class TransformBuffer:
                 )
             up, down = up[: up.index(common)], down[: down.index(common)]
             stamp_ns = stamp_ns or self._latest(up + down)
-            rise = self._along(up, stamp_ns)
-            return self._along(down, stamp_ns).inverse().after(rise)
+            try:
+                rise = self._along(up, stamp_ns)
+                return self._along(down, stamp_ns).inverse().after(rise)
+            except TransformError as error:
+                raise TransformError(f'{target} <- {source}: {error}') from None
 
     def _way(self, frame: str) -> list[str]:
         """Return the frames from one to its root."""
