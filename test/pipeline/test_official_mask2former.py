@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from ifr_world import CLASSES, TINY, reference
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vis_ros.cli.main import main
 from vis_ros.methods.ifr import IfrMethod
 from vis_ros.nn.ifr import model as model_module
 from vis_ros.nn.ifr import official as names_module
@@ -21,6 +23,7 @@ from vis_ros.nn.weights import LoadedWeights
 from vis_ros.pipeline import official_mask2former as module
 from vis_ros.pipeline.official_mask2former import fetch, is_new
 from vis_ros.pipeline.official_weights import read_official
+from vis_ros.pipeline.weights import load_weights
 
 META = {'method': 'ifr', 'part': 'start', 'num_classes': CLASSES + 1}
 
@@ -109,6 +112,27 @@ def test_by_the_name_of_the_hub(
     monkeypatch.setattr(hub, 'hf_hub_download', download)
     assert fetch('hub:facebook/mask2former') == path
     assert asked == [('facebook/mask2former', f) for f in ('model.safetensors', path.name)]
+
+
+def test_the_command(
+    theirs: dict[str, Tensor],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = saved(tmp_path / 'model.safetensors', theirs)
+    monkeypatch.setattr(module, 'fetch', lambda name: path)
+    words = ['--out', str(tmp_path), '--as']
+    assert main(['weights', 'import', 'hub:facebook/m2f', *words, 'far']) == 0
+    entry = yaml.safe_load(capsys.readouterr().out)['far']
+    assert entry['trained'].startswith('imported from hub:facebook/m2f, SHA-256 ')
+    assert main(['weights', 'import', str(path), *words, 'near']) == 0
+    out, error = capsys.readouterr()
+    assert 'imported from model.safetensors, SHA-256 ' in out and 'ifr, start, ' in error
+    near, far = (load_weights(str(tmp_path / f'{n}.safetensors')) for n in ('near', 'far'))
+    assert near is not None and far is not None and near.meta == far.meta
+    assert near.meta['config'] == {'network': 'swin_t'}
+    assert near.tensors.keys() == far.tensors.keys()
 
 
 def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,17 +94,17 @@ class DeformableAttention(nn.Module):
         weights = weights.unflatten(-1, shape[1:])  # (B, S, heads, levels, points)
         value = self.value(x).unflatten(-1, (self.heads, -1))  # (B, S, heads, C / heads)
         values = value.split([rows * columns for rows, columns in sizes], dim=1)
-        seen = []
+        share = weights.transpose(1, 2).flatten(0, 1)[:, None]  # (B * heads, 1, S, levels, points)
+        mixed = x.new_zeros(())
         for level, size in enumerate(sizes):
             scale = offsets.new_tensor((size[1], size[0]))
             point = centre[:, None, None] + offsets[:, :, :, level] / scale
             grid = (2 * point - 1).transpose(1, 2).flatten(0, 1)  # (B * heads, S, points, 2)
             field = values[level].permute(0, 2, 3, 1).flatten(0, 1).unflatten(-1, size)
-            seen.append(functional.grid_sample(field, grid, align_corners=False))
-        looks = torch.stack(seen, dim=3)  # (B * heads, C / heads, S, levels, points)
-        share = weights.transpose(1, 2).flatten(0, 1)[:, None]
-        mixed = (looks * share).sum(dim=(3, 4)).unflatten(0, (-1, self.heads))
-        tokens: Tensor = self.out(mixed.flatten(1, 2).transpose(1, 2))
+            look = functional.grid_sample(field, grid, align_corners=False)
+            mixed = mixed + (look * share[..., level, :]).sum(dim=3)  # (B * heads, C / heads, S)
+        mixed = mixed.unflatten(0, (-1, self.heads)).flatten(1, 2)
+        tokens: Tensor = self.out(mixed.transpose(1, 2))
         return tokens
 
 
