@@ -5,7 +5,6 @@
 import ast
 import functools
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,11 @@ from core_rig import NOW_NS, PERIOD_NS, image
 
 from vis_ros.methods import METHODS
 from vis_ros.ros import diagnostics
-from vis_ros.ros.parameters import NodeParameters
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / 'docs/operations.md').read_text()
 LOGGERS = {'log', 'error', 'warn', '_fail', '_complain', 'complain'}
 PERCENTILES = re.compile(r'_ms_p(50|95|99)$')
-SEVERAL = 'cameras' in {field.name for field in fields(NodeParameters)}  # what the node can have
 SHORTEST = 6  # letters of a text that tells one line from others
 
 
@@ -134,7 +131,7 @@ def flat(text):
 def test_every_key_is_described_and_no_other():
     described = [key for keys in column('Keys', 0) for key in keys]
     assert len(described) == len(set(described))
-    assert set(described) - (set() if SEVERAL else {'split_batches'}) == keys_of_code()
+    assert set(described) == keys_of_code()
 
 
 def test_every_stage_is_described_and_no_other():
@@ -164,7 +161,6 @@ def test_every_line_is_described():
 def test_no_line_is_described_that_nobody_writes():
     written = ' '.join(flat(text) for _, tree in trees('ros') for text in texts(tree))
     lines = [line for lines in column('Lines of the log', 2) for line in lines]
-    lines = [line for line in lines if SEVERAL or 'all cameras' not in line]
     pieces = [piece.strip(' :') for line in lines for piece in re.split('…|[,;:] ', line)]
     assert len(lines) > 30
     assert [p for p in pieces if len(p) >= SHORTEST and p not in written] == []
@@ -189,7 +185,7 @@ def test_the_alarms_name_keys_that_exist():
 # The code at work
 
 
-@pytest.mark.parametrize('cameras', [(), ('left', 'right')] if SEVERAL else [()])
+@pytest.mark.parametrize('cameras', [(), ('left', 'right')])
 def test_what_a_node_publishes_is_described(make_rig, cameras):
     depth = '/{camera}/depth' if cameras else '/depth'
     rig = make_rig(depth_topic=depth, depth_wait_s=0.0, cameras=cameras).start()
