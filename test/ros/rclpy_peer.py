@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -35,6 +36,7 @@ if _MISSING:
 # isort: split
 import rclpy
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 
 PATIENCE_S = 30.0
@@ -92,7 +94,8 @@ class Peer:
 
     def _spin(self):
         while self._is_running:
-            self._executor.spin_once(timeout_sec=0.02)
+            with suppress(InvalidHandle):  # of an entity that a test destroyed meanwhile
+                self._executor.spin_once(timeout_sec=0.02)
 
 
 class Program:
