@@ -79,6 +79,28 @@ def test_publishers_offer_what_discovery_says(make_host: Make, wait_until: Wait)
     assert kinds == {(False, False), (True, True)}
 
 
+def test_discovery_is_read_only_when_it_heard_something(
+    make_host: Make, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reading leaves memory behind, and a node looks twice a second for months."""
+    talker, listener = make_host('there'), make_host('looks')
+    publisher = talker.create_publisher(_STRING, 'there', Qos())
+    wait_until(lambda: listener.publishers_on('there') != [])
+    publications, readings = listener._participant._publications, []
+    read = publications.read
+
+    def noted(*args: Any, **named: Any) -> Any:
+        readings.append(1)
+        return read(*args, **named)
+
+    monkeypatch.setattr(publications, 'read', noted)
+    for _ in range(50):
+        assert len(listener.publishers_on('there')) == 1
+    assert len(readings) < 10  # discovery may still be at work
+    publisher.close()
+    wait_until(lambda: listener.publishers_on('there') == [])
+
+
 @pytest.mark.parametrize(
     ('offered', 'wanted', 'policy'),
     [
