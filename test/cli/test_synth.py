@@ -10,7 +10,8 @@ from footage import vis_ros
 from vis_ros.evaluation.ytvis import read_annotations
 from vis_ros.media.sources import open_source
 
-TINY = ('--config', 'height=48', '--config', 'width=64', '-c', 'length=3', '-c', 'size_max=24')
+TINY = ('--config', 'height=48', '--config', 'width=64', '-c', 'length=3')
+TINY += ('-c', 'size_min=12', '-c', 'size_max=24')
 
 
 def test_writes_both_parts(tmp_path, capsys):

@@ -75,7 +75,10 @@ def loaded(options: Mapping[str, Any] | None = None, **meta: Any) -> LoadedWeigh
     """Return weights as a file would give them."""
     config = {f'tracker.{name}': value for name, value in (options or {}).items()}
     known = {'classes': list(CLASSES), 'config': {'network': 'small', **config}}
-    return LoadedWeights(lively(tuple((options or {}).items())), 'lively', {**known, **meta})
+    # with some draws nothing happens: for each kind of network one with which it does
+    seed = 3 if (options or {}).get('layer_norm') else 0
+    tensors = lively(tuple((options or {}).items()), seed=seed)
+    return LoadedWeights(tensors, 'lively', {**known, **meta})
 
 
 def write(path: Path, weights: LoadedWeights) -> Path:
