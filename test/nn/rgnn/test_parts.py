@@ -78,6 +78,24 @@ def test_constant_channels_are_convolved_at_once(size: tuple[int, int]) -> None:
     assert (got[0, 1] == UNSEEN).all()
 
 
+def test_a_crop_ends_one_pixel_beside_the_box() -> None:
+    torch.manual_seed(0)
+    whole, cropped = MaskReweighting(SIZES), MaskReweighting(SIZES, 'box')
+    cropped.load_state_dict(whole.state_dict())
+    boxes = torch.zeros(1, 2, 6, 8, dtype=torch.bool)
+    boxes[0, 0, 2:4, 3:5] = boxes[0, 1, 0, 0] = True
+    found = detections(2, generator=torch.Generator().manual_seed(1))
+    found = found._replace(mask_logits=torch.randn(1, 2, 6, 8), box_masks=boxes)
+    embedding = torch.randn(1, 3, SIZES.embedding)
+    assigned = torch.tensor([[1, -1, 0]])
+    plain, got = whole(embedding, found, assigned)[0], cropped(embedding, found, assigned)[0]
+    inside = torch.zeros(3, 6, 8, dtype=torch.bool)
+    inside[0, :2, :2] = inside[2, 1:5, 2:6] = True
+    assert torch.equal(got[inside], plain[inside])
+    assert (got[~inside] == UNSEEN).all() and (plain[~inside] != UNSEEN).any()
+    assert (cropped(embedding, found, torch.full((1, 3), -1)) == UNSEEN).all()
+
+
 def test_each_pixel_has_one_owner() -> None:
     scores = torch.full((3, 2, 4), UNSEEN)
     scores[1, :, :2], scores[2] = 12.0, 11.0

@@ -138,6 +138,13 @@ class RgnnOptions:
         minimum=-19.0,
         maximum=1e3,
     )
+    crop: str = option(
+        'none',
+        'Pixels that may belong to a track. none: all, as the code and the paper; box: those '
+        "inside its detection's box or one mask pixel beside it, nearly as YOLACT crops, so that "
+        'stray pixels do not stretch its box.',
+        choices=('none', 'box'),
+    )
     match_threshold: float = option(
         -2.0,
         'Logit from which a track takes its best detection. -2 (0.12) in the code; the paper says '

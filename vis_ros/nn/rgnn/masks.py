@@ -18,16 +18,22 @@ UNSEEN = -20.0  # score of tracks without a detection
 
 
 class MaskReweighting(nn.Module):
-    """Scores of each track's pixels, from its detection's mask and box and from its embedding."""
+    """Scores of each track's pixels, from its detection's mask and box and from its embedding.
 
-    def __init__(self, sizes: RgnnSizes) -> None:
+    Args:
+        sizes: Channels.
+        crop: See `RgnnOptions.crop`.
+    """
+
+    def __init__(self, sizes: RgnnSizes, crop: str = 'none') -> None:
         super().__init__()
+        self.crops = crop == 'box'
         self.squeeze = nn.Linear(sizes.embedding, sizes.mask)
         self.hidden = nn.Conv2d(2 + sizes.mask, sizes.mask, 3, padding=1)
         self.out = nn.Conv2d(sizes.mask, 1, 3, padding=1)
 
     def forward(self, embedding: Tensor, found: DetectionSet, assigned: Tensor) -> Tensor:
-        """Return scores (B, M, h, w); `UNSEEN` for tracks without a detection.
+        """Return scores (B, M, h, w); `UNSEEN` for tracks without a detection, and outside a crop.
 
         Args:
             embedding: float tensor (B, M, E).
@@ -49,6 +55,9 @@ class MaskReweighting(nn.Module):
         weight = self.hidden.weight
         x = functional.conv2d(pair.to(weight.dtype), weight[:, :2], self.hidden.bias, padding=1)
         x = self.out(functional.relu(self._add_constant(x, channels)))[:, 0]  # (R, h, w)
+        if self.crops:
+            near = functional.max_pool2d(pair[:, 1:], 3, stride=1, padding=1)[:, 0] > 0
+            x = torch.where(near, x, UNSEEN)
         scores = x.new_full((shape.numel(), *size), UNSEEN).index_copy(0, rows, x)
         is_seen = (assigned >= 0)[..., None, None]
         return torch.where(is_seen, scores.unflatten(0, shape), UNSEEN)

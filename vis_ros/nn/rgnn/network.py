@@ -86,7 +86,7 @@ class Rgnn(nn.Module):
         self.empty_recurrence = Recurrence(sizes.embedding, options)
         self.models = AppearanceModel(sizes, options)
         self.scoring = Scoring(sizes, options)
-        self.masks = MaskReweighting(sizes)
+        self.masks = MaskReweighting(sizes, options.crop)
         half_size = torch.tensor([sizes.width, sizes.height] * 2) / 2
         self.register_buffer('half_size', half_size, persistent=False)
 
