@@ -386,3 +386,19 @@ def test_bad_input() -> None:
         unroll_clip(network, frames, 0)
     with pytest.raises(ValueError, match='duplicate_class'):
         config(duplicate_class='cat')
+
+
+def test_pixels_of_some_frames() -> None:
+    """Which frames count is drawn anew; their losses are those they have among all."""
+    network = tracker()
+    frames, truth = random_clip(4, batch=2)
+    every = table(network, frames, truth)['segmentation']
+    drawn = set()
+    for seed in range(8):
+        torch.manual_seed(seed)
+        some = table(network, frames, truth, segmentation_frames=1)['segmentation']
+        (place,) = [t for t in range(len(every)) if torch.allclose(some, every[[t]], atol=1e-5)]
+        drawn.add(place)
+    assert len(drawn) > 1
+    more = table(network, frames, truth, segmentation_frames=99)['segmentation']
+    torch.testing.assert_close(more, every)

@@ -18,6 +18,7 @@ from vis_ros.training.identities import TrackIdentities
 from vis_ros.training.lovasz import lovasz_softmax
 from vis_ros.training.tracker_loss import TrackerLossConfig, unroll
 from vis_ros.training.tracker_segmentation import segmentation_losses
+from vis_ros.training.tracker_unroll import Unrolled
 
 BACKGROUND = 1.0
 SIZE = (4, 6)
@@ -53,9 +54,15 @@ def losses_of(
     anything = torch.zeros(scores.shape[0], 1, scores.shape[1])
     found = DetectionSet(*[anything] * 5, scores[:, None], scores[:, None] > 0)
     embeddings = torch.zeros(*place.shape, 1)
-    clip: Any = SimpleNamespace(assigned=place, found=found, embeddings=embeddings)
+    nothing: Any = dict.fromkeys(Unrolled._fields)
+    clip = Unrolled(**{**nothing, 'assigned': place, 'found': found, 'embeddings': embeddings})
     shares = segmentation_losses(fake(scores), clip, tracks, labels[None], size)
     assert shares.shape == (scores.shape[0], 1)
+    for t in range(len(scores)):
+        alone = segmentation_losses(
+            fake(scores), clip, tracks, labels[None], size, torch.tensor([t])
+        )
+        torch.testing.assert_close(alone, shares[[t]])
     return shares[:, 0]
 
 

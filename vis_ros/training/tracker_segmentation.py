@@ -23,9 +23,14 @@ _NOBODY = -1  # channel of objects whose track shows no mask in a frame
 
 
 def segmentation_losses(
-    tracker: Rgnn, clip: Unrolled, tracks: TrackIdentities, labels: Tensor, size: str
+    tracker: Rgnn,
+    clip: Unrolled,
+    tracks: TrackIdentities,
+    labels: Tensor,
+    size: str,
+    chosen: Tensor | None = None,
 ) -> Tensor:
-    """Return the Lovasz-softmax loss of each frame, float (T, B).
+    """Return the Lovasz-softmax loss of each chosen frame, float (S, B).
 
     The classes of a frame are the background, of a constant score, and the tracks. A pixel
     belongs to the track that owns its object, if that one has started by then, else to the
@@ -38,9 +43,18 @@ def segmentation_losses(
         tracks: Whom its tracks stand for.
         labels: uint8 tensor (B, T, H, W), see `Truth`.
         size: `input` or `mask`, see `TrackerLossConfig`.
+        chosen: int64 tensor (S,), frames; None for all T.
     """
+    if chosen is None:
+        chosen = torch.arange(len(clip.assigned), device=labels.device)
+    labels = labels[:, chosen]
+    clip = clip._replace(
+        found=DetectionSet(*(x[chosen] for x in clip.found)),
+        assigned=clip.assigned[chosen],
+        embeddings=clip.embeddings[chosen],
+    )
     shape = clip.assigned.shape[:2]
-    is_seen = (clip.assigned >= 0).flatten(0, 1)  # (I, M), with I = T * B images
+    is_seen = (clip.assigned >= 0).flatten(0, 1)  # (I, M), with I = S * B images
     shown = _mask_scores(tracker, clip)  # (R, h, w)
     if size == 'input':
         target = labels.shape[-2:]
@@ -49,7 +63,7 @@ def segmentation_losses(
     channels = _Channels(is_seen, is_seen.cumsum(dim=1))
     shares = _shares(shown.flatten(1), channels, tracker.options.background_score)
     objects = int(owners.max())
-    of_object = _channels_of_objects(channels, tracks, objects, shape[0])
+    of_object = _channels_of_objects(channels, tracks, objects, chosen)
     losses = _image_losses(shares, owners.flatten(1).long(), of_object)
     return losses.unflatten(0, shape)
 
@@ -91,13 +105,13 @@ def _shares(scores: Tensor, channels: _Channels, background: float) -> Tensor:
 
 
 def _channels_of_objects(
-    channels: _Channels, tracks: TrackIdentities, objects: int, frames: int
+    channels: _Channels, tracks: TrackIdentities, objects: int, frames: Tensor
 ) -> Tensor:
     """Return the place of each label in each image's masks, int64 (I, J + 1), or `_NOBODY`."""
     objects = max(objects, int(tracks.origin.max()))
     slot = owner_slots(tracks, objects)  # (B, J + 1)
     born = functional.pad(tracks.born, (1, 0)).gather(1, slot)
-    has_begun = born <= torch.arange(frames, device=slot.device)[:, None, None]
+    has_begun = born <= frames[:, None, None]
     slot = torch.where(has_begun, slot, 0).flatten(0, 1)  # (I, J + 1)
     place = torch.where(channels.is_seen, channels.place, _NOBODY)
     return functional.pad(place, (1, 0)).gather(1, slot)
