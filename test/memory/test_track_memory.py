@@ -185,7 +185,7 @@ def test_ids_are_never_used_twice() -> None:
     memory = memory_of(capacity=5, confirm_hits=2, tentative_timeout_s=0.1, lost_timeout_s=0.3)
     now, last_id, wanted = TODAY, 0, 0
     shapes = {name: value.shape for name, value in memory.tensors.items()}
-    for _ in range(10_000):
+    for _ in range(4_000):
         now += int(rng.integers(0, SECOND // 10))
         n = int(rng.integers(0, 7))
         slots, order = rng.permutation(5), rng.permutation(n)
@@ -205,7 +205,7 @@ def test_ids_are_never_used_twice() -> None:
         last_id = max([last_id, *new])
         assert int(memory['next_id']) == last_id + 1
     assert last_id + int(memory['refused']) == wanted
-    assert last_id > 5_000
+    assert last_id > 2_000
     assert {name: value.shape for name, value in memory.tensors.items()} == shapes
 
 

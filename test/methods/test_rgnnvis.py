@@ -143,7 +143,7 @@ def test_an_endless_stream_stays_flat() -> None:
     method = build('rgnnvis_pp', **{'memory.lost_timeout_s': 2.0})
     state, generator = method.init_state(), torch.Generator().manual_seed(0)
     pool = [random_seen(method, generator) for _ in range(40)]
-    order = torch.randint(0, 40, (2000,), generator=generator).tolist()
+    order = torch.randint(0, 40, (1000,), generator=generator).tolist()
     given: set[int] = set()
     size = None
     for index, pick in enumerate(order):
@@ -152,13 +152,13 @@ def test_an_endless_stream_stays_flat() -> None:
         new = set(state.memory['track_id'].tolist()) - before - {0}
         assert not new & given
         given |= new
-        if index % 1000 == 999:
+        if index % 500 == 499:
             now = {n: (v.shape, v.dtype) for n, v in state.memory.tensors.items()}
             assert size in (None, now)
             size = now
             for value in (*state.memory.tensors.values(), *state.empty):
                 assert not value.is_floating_point() or value.isfinite().all()
-    assert len(given) > 300
+    assert len(given) > 150
     assert int(state.memory['next_id']) - 1 == len(given)
 
 
