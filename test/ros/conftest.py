@@ -1,7 +1,8 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hosts on a real ROS 2, for test modules that import `rclpy_peer`."""
+"""Node cores in memory, and nodes on both transports: bare Cyclone DDS and a real ROS 2."""
 
+import os
 import threading
 from functools import partial
 
@@ -20,28 +21,14 @@ def loopback_domain(monkeypatch):
 @pytest.fixture
 def make_host(loopback_domain):
     """Return a function that makes a host and spins it in a thread until the test ends."""
-    from rclpy_peer import PATIENCE_S
+    import rclpy_peer  # noqa: F401 (skips the test where ROS 2 is not sourced)
+    from hosts_rig import Hosts
 
     from vis_ros.ros.rclpy_host import RclpyHost
 
-    running = []
-
-    def make(*argv, name='tracker', before=lambda host: None):
-        host = RclpyHost(name, ['--ros-args', *argv] if argv else [])
-        thread = threading.Thread(target=host.spin)
-        running.append((host, thread))
-        before(host)
-        thread.start()
-        return host
-
-    yield make
-    for host, thread in reversed(running):
-        host.stop()
-        if thread.ident is not None:
-            thread.join(PATIENCE_S)
-            assert not thread.is_alive(), 'stop did not end spin'
-        host.destroy()
-        host.destroy()
+    hosts = Hosts(lambda name, words: RclpyHost(name, ['--ros-args', *words] if words else []))
+    yield lambda *words, name='tracker', before=None: hosts(name, *words, before=before)
+    hosts.close()
 
 
 @pytest.fixture
@@ -52,6 +39,54 @@ def peer(loopback_domain):
     node = Peer()
     yield node
     node.close()
+
+
+@pytest.fixture
+def rclpy_transport(make_host, peer):
+    """Return the surroundings of a node on a real ROS 2."""
+    from rclpy_transport import RclpyTransport
+
+    return RclpyTransport(make_host, peer)
+
+
+@pytest.fixture
+def dds_transport(monkeypatch):
+    """Return the surroundings of a node on bare Cyclone DDS."""
+    pytest.importorskip('cyclonedds')
+    from dds_transport import DdsTransport
+
+    from vis_ros.ros.dds import loopback_config
+
+    # One domain for each pytest process; above 100 the ports may be taken by others.
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(10 + os.getpid() % 90))
+    monkeypatch.setenv('CYCLONEDDS_URI', loopback_config())
+    transport = DdsTransport()
+    yield transport
+    transport.close()
+
+
+@pytest.fixture(params=['dds', 'rclpy'])
+def transport(request):
+    """Return the surroundings of a node, once on each transport that this machine has."""
+    return request.getfixturevalue(f'{request.param}_transport')
+
+
+@pytest.fixture
+def make_robot(transport, puppet):
+    """Return a function that makes a robot whose node is active, once on each transport."""
+    from robot_rig import Robot
+
+    return partial(Robot, transport)
+
+
+@pytest.fixture
+def colours(monkeypatch):
+    """Let methods that detect motion see colours instead."""
+    from coloured_world import ColourDetector
+
+    from vis_ros.detectors import DETECTORS
+
+    monkeypatch.setitem(DETECTORS, 'motion', ColourDetector)
 
 
 @pytest.fixture

@@ -69,18 +69,23 @@ def info(index: int = 0, focal: float = 40.0, **changes: Any) -> Any:
     return MESSAGES.make('sensor_msgs/msg/CameraInfo', **fields)
 
 
-def transforms(parent: str, child: str, stamp_ns: int, shift=(0.0, 0.0, 0.0)) -> Any:
-    """Return a message of one transform without a turn."""
+def transforms(
+    parent: str, child: str, stamp_ns: int, shift=(0.0, 0.0, 0.0), turn=(0.0, 0.0, 0.0, 1.0)
+) -> Any:
+    """Return a message of one transform."""
     x, y, z = shift
     vector = MESSAGES.make('geometry_msgs/msg/Vector3', x=x, y=y, z=z)
-    turn = MESSAGES.make('geometry_msgs/msg/Quaternion', x=0.0, y=0.0, z=0.0, w=1.0)
+    x, y, z, w = turn
+    rotation = MESSAGES.make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w)
     stamped = MESSAGES.make(
         'geometry_msgs/msg/TransformStamped',
         header=MESSAGES.make(
             'std_msgs/msg/Header', stamp=ns_to_stamp(MESSAGES, stamp_ns), frame_id=parent
         ),
         child_frame_id=child,
-        transform=MESSAGES.make('geometry_msgs/msg/Transform', translation=vector, rotation=turn),
+        transform=MESSAGES.make(
+            'geometry_msgs/msg/Transform', translation=vector, rotation=rotation
+        ),
     )
     return MESSAGES.make('tf2_msgs/msg/TFMessage', transforms=[stamped])
 

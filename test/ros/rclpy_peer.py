@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 
 import pytest
@@ -35,11 +34,11 @@ if _MISSING:
 
 # isort: split
 import rclpy
+from hosts_rig import PATIENCE_S, wait_until
 from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 
-PATIENCE_S = 30.0
 ENVIRONMENT = {
     # One domain for each pytest process; above 100 the ports may be taken by others.
     'ROS_DOMAIN_ID': str(10 + os.getpid() % 90),
@@ -53,15 +52,6 @@ ENVIRONMENT = {
         '<Peers><Peer address="127.0.0.1"/></Peers></Discovery></Domain></CycloneDDS>'
     ),
 }
-
-
-def wait_until(condition):
-    """Wait until `condition()` is true and return what it returned; fail when it never is."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, 'the condition never came true'
-        time.sleep(0.005)
-    return found
 
 
 class Peer:

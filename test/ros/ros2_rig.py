@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -29,6 +28,7 @@ if shutil.which('ros2') is None or str(SETUP.parent / 'vis_ros') not in _SOURCED
     pytest.skip(_REASON, allow_module_level=True)
 
 # isort: split
+from hosts_rig import wait_until
 from rclpy.qos import QoSProfile
 
 from vis_msgs.msg import InstanceTrack, InstanceTrackArray
@@ -39,17 +39,7 @@ from vis_ros.wire.encodings import encode_image, make_header
 PERIOD_NS = 50_000_000
 FRAMES = 40
 CAMERA, TRACKS = '/camera/image_raw', '/vis_tracker/tracks'
-PATIENCE_S = 120.0  # of the machine, which may do many other things
 _GROUND = np.random.default_rng(1).integers(60, 110, (96, 128, 3), np.uint8)
-
-
-def wait_until(condition):
-    """Wait until `condition()` is true and return what it returned; fail when it never is."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, 'the condition never came true'
-        time.sleep(0.02)
-    return found
 
 
 def scene(index: int) -> np.ndarray:

@@ -14,7 +14,8 @@ import numpy as np
 from core_rig import track
 from foxglove_msgs.msg import ImageAnnotations
 from rclpy_peer import wait_until
-from rclpy_robot import LATCHED, MANY, Robot
+from rclpy_transport import LATCHED, MANY
+from robot_rig import Robot
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -46,10 +47,10 @@ def see(frame):
 
 
 @pytest.fixture
-def robot(make_host, peer, puppet):
+def robot(rclpy_transport, puppet):
     """Return a tracker that sees one object, and its camera."""
     puppet.act = staticmethod(see)
-    return Viewed(make_host, peer)
+    return Viewed(rclpy_transport)
 
 
 @pytest.fixture

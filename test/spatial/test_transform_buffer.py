@@ -98,6 +98,19 @@ def test_between_two_stamps_and_never_beyond():
             buffer.lookup('map', 'base', stamp_ns)
 
 
+def test_the_text_names_the_way_and_the_edge_once_each():
+    buffer = tree(stamped('map', 'base', ns=S), static=[stamped('base', 'camera')])
+    for source, begin in (
+        ('base', 'map <- base is asked for at 2.000 s, in the future of what is known'),
+        ('camera', 'map <- camera: map <- base is asked for at 2.000 s, in the future'),
+    ):
+        with pytest.raises(TransformError) as caught:
+            buffer.lookup('map', source, 2 * S)
+        assert str(caught.value).startswith(begin)
+    with pytest.raises(TransformError, match='^base <- map: map <- base is asked for'):
+        buffer.lookup('base', 'map', 2 * S)
+
+
 def test_the_latest_is_one_time_for_the_whole_way():
     buffer = tree(
         *(stamped('map', 'base', (x, 0, 0), ns=x * S) for x in (1, 2, 3)),

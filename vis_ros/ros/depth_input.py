@@ -9,15 +9,14 @@ it once, or slowly.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from vis_ros.ros.host import Closeable, Host
+from vis_ros.ros.awaited_input import AwaitedInput
+from vis_ros.ros.host import Host
 from vis_ros.ros.matched_subscription import MatchedSubscription, receive_from_all
 from vis_ros.ros.parameters import NodeParameters
-from vis_ros.ros.patience import Patience
 from vis_ros.spatial.pairing import ApproximatePairing, ExactPairing, Pairing
 from vis_ros.wire.depth_images import CAMERA_INFO_TYPE
 from vis_ros.wire.encodings import IMAGE_TYPE, stamp_to_ns
@@ -38,7 +37,7 @@ class DepthPair(NamedTuple):
     info: Any
 
 
-class DepthInput(Closeable):
+class DepthInput(AwaitedInput):
     """Subscribes to depth and calibration.
 
     Capacity: `depth_queue` depths and calibrations that wait for an image, and the pairs of as
@@ -63,6 +62,7 @@ class DepthInput(Closeable):
         *,
         lag: int = 0,
     ) -> None:
+        super().__init__()
         p = parameters
         self.topic = p.depth_topic
         self.info_topic = p.camera_info_topic or _beside(p.image_topic)
@@ -71,13 +71,10 @@ class DepthInput(Closeable):
         self._reach_ns = round(p.depth_slop_s * 1e9) if p.depth_sync == 'approximate' else 1
         self._capacity = (p.queue_depth if p.queue == 'every' else 2) + lag + _SPARE
         self._pairing = _pairing(p)
-        self._changed = threading.Condition()
         self._arrivals: dict[int, float] = {}  # steady time at which an image came, by stamp
         self._pairs: dict[int, Any] = {}  # depth message by stamp of its image
         self._infos: dict[int, Any] = {}  # by stamp, in order of arrival
         self._newest_ns = -1  # stamp of the latest depth
-        self._patience = Patience()
-        self._is_closed = False
         self._subscriptions = [
             MatchedSubscription(
                 host,
@@ -155,14 +152,6 @@ class DepthInput(Closeable):
     def deadline_s(self, stamp_ns: int) -> float:
         """Return the steady time until which an image's tracks may wait."""
         return self._arrivals.get(stamp_ns, 0.0) + self._wait_s
-
-    def close(self) -> None:
-        """Stop receiving; who waits goes on."""
-        for subscription in self._subscriptions:
-            subscription.close()
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
 
 
 def _pairing(p: NodeParameters) -> Pairing:

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from vis_ros.ros.host import Closeable, Host, Qos
-from vis_ros.ros.patience import Patience
+from vis_ros.ros.awaited_input import AwaitedInput
+from vis_ros.ros.host import Host, Qos
 from vis_ros.spatial.pose import Pose
 from vis_ros.spatial.transform_buffer import TransformError
 
@@ -19,7 +18,7 @@ _MOVING = Qos(reliable=True, depth=100)  # as tf2_ros
 _STATIC = Qos(reliable=True, transient_local=True, depth=100)
 
 
-class TransformInput(Closeable):
+class TransformInput(AwaitedInput):
     """Listens to transforms; the buffer is the host's: tf2's own where there is one.
 
     Args:
@@ -28,11 +27,9 @@ class TransformInput(Closeable):
     """
 
     def __init__(self, host: Host, complain: Callable[[str], None]) -> None:
+        super().__init__()
         self._source = host.make_transform_source()
         self._complain = complain
-        self._changed = threading.Condition()
-        self._patience = Patience()
-        self._is_closed = False
         self._subscriptions = [
             host.create_subscription(_TYPE, '/tf', _MOVING, self._on_moving),
             host.create_subscription(_TYPE, '/tf_static', _STATIC, self._on_static),
@@ -80,11 +77,3 @@ class TransformInput(Closeable):
                 else:
                     self._patience.found()
                     return pose
-
-    def close(self) -> None:
-        """Stop listening; who waits goes on."""
-        for subscription in self._subscriptions:
-            subscription.close()
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()

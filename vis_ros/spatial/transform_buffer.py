@@ -141,7 +141,10 @@ class TransformBuffer:
                 rise = self._along(up, stamp_ns)
                 return self._along(down, stamp_ns).inverse().after(rise)
             except TransformError as error:
-                raise TransformError(f'{target} <- {source}: {error}') from None
+                name = f'{target} <- {source}'
+                if str(error).startswith(f'{name} '):  # the edge is the whole way
+                    raise
+                raise TransformError(f'{name}: {error}') from None
 
     def _way(self, frame: str) -> list[str]:
         """Return the frames from one to its root."""

@@ -3,8 +3,6 @@
 """Hosts on a loopback domain that belongs to this pytest process alone."""
 
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,10 +10,10 @@ import pytest
 
 pytest.importorskip('cyclonedds')
 
+from hosts_rig import Hosts, wait_until
+
 from vis_ros.ros.arguments import parse_arguments
 from vis_ros.ros.dds import DdsHost, loopback_config
-
-_PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -29,40 +27,15 @@ def _loopback_domain() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def wait_until() -> Callable[[Callable[[], Any]], None]:
+@pytest.fixture(name='wait_until')
+def _wait_until() -> Callable[[Callable[[], Any]], Any]:
     """Return a function that waits until a condition holds, and fails when it never does."""
-
-    def wait(condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
-        while not condition():
-            assert time.monotonic() < deadline, 'the condition never came true'
-            time.sleep(0.005)
-
-    return wait
+    return wait_until
 
 
 @pytest.fixture
-def make_host() -> Iterator[Callable[..., DdsHost]]:
-    """Return a function that makes a host, spins it in a thread, and ends it with the test.
-
-    `before` gets the host before it spins.
-    """
-    running: list[tuple[DdsHost, threading.Thread]] = []
-
-    def make(name: str, *argv: str, before: Callable[[DdsHost], Any] | None = None) -> DdsHost:
-        host = DdsHost(name, parse_arguments(['--ros-args', *argv]))
-        thread = threading.Thread(target=host.spin, name=f'spin {name}')
-        running.append((host, thread))
-        if before is not None:
-            before(host)
-        thread.start()
-        return host
-
-    yield make
-    for host, thread in running:
-        host.stop()
-        if thread.ident is not None:
-            thread.join(_PATIENCE_S)
-            assert not thread.is_alive()
-        host.destroy()
+def make_host() -> Iterator[Hosts]:
+    """Return what makes hosts, and ends them with the test."""
+    hosts = Hosts(lambda name, words: DdsHost(name, parse_arguments(['--ros-args', *words])))
+    yield hosts
+    hosts.close()
