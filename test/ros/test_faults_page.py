@@ -49,14 +49,23 @@ def names_in(path):
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
+def carriers_of(path):
+    """Return what carries the node in the tests of a file: its fixtures tell."""
+    tree = ast.parse((ROOT / path).read_text())
+    arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return 'DDS, rclpy' if arguments & {'make_robot', 'transport'} else 'memory'
+
+
 @pytest.mark.parametrize('row', ROWS, ids=lambda row: row.split('|')[1].strip())
 def test_each_row_names_tests_that_exist(row):
-    fault, what, report, tests = (cell.strip() for cell in row.split('|')[1:-1])
+    fault, what, report, on, tests = (cell.strip() for cell in row.split('|')[1:-1])
     assert all((fault, what, report))
     named = re.findall(r'`(test/[\w/]+\.py)::(test_\w+)`', tests)
     assert named
     assert re.sub(r'`[^`]+`(, )?', '', tests) == ''
     assert [name for path, name in named if name not in names_in(path)] == []
+    found = {carriers_of(path) for path, _ in named}
+    assert on == ', '.join(sorted(found))
 
 
 @pytest.mark.parametrize('fault', FAULTS)
