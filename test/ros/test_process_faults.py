@@ -55,7 +55,12 @@ class Robot:
             node = subprocess.Popen(command, stdout=log, stderr=log)
         self.nodes.append(node)
         self.results.clear()
-        wait_until(lambda: node.poll() is not None or (self.send() and self.results))
+        wait_until(
+            lambda: (
+                node.poll() is not None
+                or (self.camera.subscriber_count() and self.send() and self.results)
+            )
+        )
         assert node.poll() is None, self.log
         return node
 
