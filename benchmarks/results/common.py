@@ -46,8 +46,10 @@ THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def read_rows() -> dict[str, Any]:
-    """Return rows.yaml."""
+    """Return rows.yaml; under `methods` the files of the methods that it names."""
     found: dict[str, Any] = yaml.safe_load((HERE / 'rows.yaml').read_text())
+    files = {name: HERE / 'methods' / f'{name}.yaml' for name in found['methods']}
+    found['methods'] = {name: yaml.safe_load(path.read_text()) for name, path in files.items()}
     return found
 
 
@@ -126,7 +128,10 @@ def best_threshold(parts: Sequence[tuple[Annotations, Sequence[ResultTrack]]]) -
 
 
 def figures(
-    annotations: Annotations, results: Sequence[ResultTrack], threshold: float
+    annotations: Annotations,
+    results: Sequence[ResultTrack],
+    threshold: float,
+    kept: Sequence[str] = KEPT,
 ) -> dict[str, Any]:
     """Return what is stored of the results of one benchmark.
 
@@ -134,26 +139,27 @@ def figures(
         annotations: Truth.
         results: Of the same video ids.
         threshold: Lowest score of tracks that count in box tracking, see `best_threshold`.
+        kept: Names of the figures that are no counts.
     """
     found = evaluate(annotations, results, score_threshold=threshold).figures()
     scored = confidence(annotations, results)
     return {
-        **{name: round(found[name], 5) for name in KEPT},
+        **{name: round(found[name], 5) for name in kept},
         **{name: int(found[name]) for name in COUNTS},
         'correlation': round(scored.correlation(), 4),
         'tracks': len(results),
     }
 
 
-def store(name: str, document: dict[str, Any]) -> None:
+def store(name: str, document: dict[str, Any], folder: Path = STORED) -> None:
     """Write the stored log of a row."""
-    STORED.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     versions = {'torch': torch.__version__, 'python': platform.python_version()}
     text = json.dumps({**document, 'versions': versions}, indent=1, sort_keys=True)
-    (STORED / f'{name}.json').write_text(text + '\n')
+    (folder / f'{name}.json').write_text(text + '\n')
 
 
-def stored(name: str) -> dict[str, Any] | None:
+def stored(name: str, folder: Path = STORED) -> dict[str, Any] | None:
     """Return the stored log of a row, None without one."""
-    path = STORED / f'{name}.json'
+    path = folder / f'{name}.json'
     return json.loads(path.read_text()) if path.exists() else None

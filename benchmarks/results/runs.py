@@ -24,12 +24,16 @@ class Row:
 
     Args:
         title: As the tables name it.
-        part: `main`, `training-free`, `ablation` or `extension`.
+        part: `main`, `training-free`, `ablation` or `extension`; of methods that are trained from
+            end to end `method`, its first row, `retrained` or `reused`.
         benchmarks: Their names.
         intended: Number of seeds it shall have.
         values: What it changes of the recipe; None where that was tuned.
         paper: What the paper found, or nothing.
         runs: The stored logs, by seed.
+        family: Title of the method that is trained from end to end, or nothing.
+        options: With which options it runs the weights of another row.
+        needs: What is missing to run it, or nothing.
     """
 
     title: str
@@ -39,6 +43,9 @@ class Row:
     values: Mapping[str, Any] | None
     paper: str
     runs: tuple[Mapping[str, Any], ...]
+    family: str = ''
+    options: Mapping[str, Any] | None = None
+    needs: str = ''
 
     def done(self) -> list[Mapping[str, Any]]:
         """Return the runs that came to an end."""
@@ -47,7 +54,7 @@ class Row:
     def seeds_text(self) -> str:
         """Return how many seeds there are, and that some are missing or diverged."""
         if not self.runs:
-            return _NOT_YET
+            return 'not possible here' if self.needs else _NOT_YET
         count = f'{len(self.runs)}'
         if len(self.runs) < self.intended:
             count += f' of {self.intended} seeds'
@@ -59,11 +66,15 @@ class Row:
         return [run[benchmark][figure] for run in self.done()]
 
     def means(self, figure: str) -> list[float]:
-        """Return the mean over the benchmarks, of each run that came to an end."""
-        return [
-            sum(run[name][figure] for name in self.benchmarks) / len(self.benchmarks)
-            for run in self.done()
-        ]
+        """Return the mean over the benchmarks, of each run that came to an end; it is undefined
+        where one of them is.
+        """
+        found = []
+        for run in self.done():
+            values = [run[name][figure] for name in self.benchmarks]
+            is_defined = UNDEFINED not in values
+            found.append(sum(values) / len(values) if is_defined else UNDEFINED)
+        return found
 
     def cell(self, benchmark: str, figure: str, form: Callable[[float], str]) -> str:
         """Return a figure as a cell of a table."""
@@ -91,6 +102,14 @@ def spread(values: Sequence[float]) -> tuple[float, float | None]:
     return mean, math.sqrt(squares / (len(values) - 1))
 
 
+def percent_change(row: Row, other: Row, figure: str) -> str:
+    """Return by how much the mean of a figure over the benchmarks is above another row's."""
+    mine, base = row.means(figure), other.means(figure)
+    if row is other or not mine or not base:
+        return '-'
+    return f'{100 * (spread(mine)[0] - spread(base)[0]):+.1f}'
+
+
 def mean_of(row: Row, benchmark: str, figure: str) -> float:
     """Return the mean of a figure over the runs that came to an end, NaN without one."""
     values = row.values_of(benchmark, figure)
@@ -107,8 +126,12 @@ def amount(value: float) -> str:
     return f'{value:.0f}' if value >= 10 or value == int(value) else f'{value:.1f}'
 
 
-def read_runs(folder: Path) -> list[dict[str, Any]]:
-    """Return the logs of rows that a folder holds; files that name no row are something else.
+def read_runs(folder: Path, kind: str = 'row') -> list[dict[str, Any]]:
+    """Return the logs of one kind that a folder holds; other files are something else.
+
+    Args:
+        folder: The folder.
+        kind: `row`, or `occlusion` for the logs of occlusion.py.
 
     Raises:
         ValueError: A file is no JSON object.
@@ -121,7 +144,7 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
             raise ValueError(f'{path.name}: is no JSON: {error}') from error
         if not isinstance(document, dict):
             raise ValueError(f'{path.name}: expected an object, got {type(document).__name__}')
-        if 'row' in document:
+        if kind in document:
             runs.append(document)
     return runs
 
@@ -149,8 +172,32 @@ def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[
                 paper=str(row.get('paper', '')),
                 runs=tuple(own),
             )
+    for method in rows.get('methods', {}).values():
+        found |= _rows_of_method(method, tuple(rows['benchmarks']), runs)
     for run in runs:
         _check(run, found)
+    return found
+
+
+def _rows_of_method(
+    method: Mapping[str, Any], benchmarks: tuple[str, ...], runs: Sequence[Mapping[str, Any]]
+) -> dict[str, Row]:
+    """Return the rows of a method that is trained from end to end."""
+    found: dict[str, Row] = {}
+    for name, row in method['rows'].items():
+        is_reused = 'of' in row
+        found[name] = Row(
+            title=row['title'],
+            part='method' if not found else 'reused' if is_reused else 'retrained',
+            benchmarks=benchmarks,
+            intended=0 if 'needs' in row else row.get('seeds', _SEEDS),
+            values=method['rows'][row['of']]['set'] if is_reused else row['set'],
+            paper=str(row.get('paper', '')),
+            runs=tuple(sorted((run for run in runs if run['row'] == name), key=_seed)),
+            family=method['title'],
+            options=row['options'] if is_reused else None,
+            needs=row.get('needs', ''),
+        )
     return found
 
 
@@ -174,6 +221,10 @@ def _check(run: Mapping[str, Any], rows: Mapping[str, Row]) -> None:
     if row.values is not None and run['set'] != row.values:
         raise ValueError(
             f'{name}: was run with {run["set"]}, rows.yaml says {row.values}; run it again'
+        )
+    if run.get('options') != row.options:
+        raise ValueError(
+            f'{name}: ran with {run.get("options")}, its file says {row.options}; run it again'
         )
     lacking = [b for b in row.benchmarks if b not in run]
     if lacking and 'diverged' not in run:

@@ -5,7 +5,8 @@
     python benchmarks/results/train_rows.py --work WORK [--only ROW ...] [--shard 0/2]
 
 WORK holds data/{easy,crowded,long} (`vis_ros synth`), and gets runs/ and cache/. A run that was
-killed goes on from its checkpoint. Two processes with --shard 0/2 and 1/2 use two cores.
+killed goes on from its checkpoint. Two processes with --shard 0/2 and 1/2 use two cores. --only
+takes names of rows, and those of methods for all of their rows.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import csv
 import functools
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import end_to_end
 import torch
 from common import (
     ROOT,
+    STORED,
     TUNED,
     HeldOut,
     best_threshold,
@@ -32,80 +37,173 @@ from common import (
 
 from vis_ros.pipeline.build import build_method
 from vis_ros.pipeline.weights import sha256_of
+from vis_ros.structures.settings import parse_settings
+
+SEEDS = 2  # of a row that does not say it
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Job:
+    """A row with a seed.
+
+    Args:
+        name: Name of the row.
+        seed: The seed.
+        recipe: Recipe of its training, from the root of the repository.
+        stage: What `vis_ros train` trains.
+        trained: Name of the row whose weights it runs: its own, or that of another one.
+        values: What the training changes of the recipe.
+        options: Options of the method that differ from those of the weights.
+    """
+
+    name: str
+    seed: int
+    recipe: str
+    stage: str
+    trained: str
+    values: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Name of its log."""
+        return f'{self.name}-{self.seed}'
+
+    @property
+    def run(self) -> str:
+        """Name of the folder of its training."""
+        return f'{self.trained}-{self.seed}'
+
+    def document(self) -> dict[str, Any]:
+        """Return what its log begins with."""
+        found = {'row': self.name, 'seed': self.seed, 'set': dict(self.values)}
+        if self.trained != self.name:
+            found |= {'of': self.trained, 'options': dict(self.options)}
+        return found
+
+
+def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
+    """Return all rows with all seeds, one seed of every row before the next; those that share
+    weights lie together.
+    """
+    found: dict[tuple[int, str], list[Job]] = {}
+    for part in ('main', 'ablation', 'extension'):
+        for name, row in rows[part].items():
+            for seed in range(row.get('seeds', SEEDS)):
+                job = Job(name, seed, rows['recipe'], 'tracker', name, row['set'], {})
+                found[seed, name] = [job]
+    for method in rows.get('methods', {}).values():
+        for name, row in method['rows'].items():
+            trained = row.get('of', name)
+            values, options = method['rows'][trained]['set'], row.get('options', {})
+            if 'needs' in row:
+                continue
+            for seed in range(row.get('seeds', SEEDS)):
+                job = Job(name, seed, method['recipe'], method['stage'], trained, values, options)
+                found.setdefault((seed, trained), []).append(job)
+    return [found[key] for key in sorted(found, key=lambda key: key[0])]
+
+
+def main(given: Sequence[str] | None = None) -> int:
     """Run the rows that are missing."""
-    args = arguments()
+    args = arguments(given)
     rows = read_rows()
-    jobs = [
-        (name, row, seed)
-        for part in ('main', 'ablation', 'extension')
-        for name, row in rows[part].items()
-        for seed in range(row.get('seeds', 2))
-        if not args.only or name in args.only
-    ]
-    jobs.sort(key=lambda job: job[2])  # one seed of every row before the next
+    groups = [[job for job in jobs if is_wanted(job, args.only)] for jobs in jobs_of(rows)]
     shard, shards = map(int, args.shard.split('/'))
     torch.set_num_threads(1)
-    for name, row, seed in jobs[shard::shards]:
-        key = f'{name}-{seed}'
-        if stored(key) is None:
-            print(f'== {key}', flush=True)
-            run(args, rows, key, row, seed)
+    for jobs in [jobs for jobs in groups if jobs][shard::shards]:
+        for job in jobs:
+            if stored(job.key, args.into) is None:
+                print(f'== {job.key}', flush=True)
+                run(args, rows, job)
     return 0
 
 
-def arguments() -> argparse.Namespace:
+def is_wanted(job: Job, only: Sequence[str]) -> bool:
+    """Return whether --only names a job, or names nothing."""
+    return not only or job.name in only or job.stage in only
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--work', type=Path, required=True)
     parser.add_argument('--detector', type=Path, help='weights (models/synth_small.safetensors)')
     parser.add_argument('--only', nargs='*', default=[], metavar='ROW')
     parser.add_argument('--shard', default='0/1', metavar='I/N')
-    args = parser.parse_args()
+    parser.add_argument('--into', type=Path, default=STORED, help='folder of the logs')
+    parser.add_argument(
+        '--set',
+        action='append',
+        default=[],
+        metavar='NAME=VALUE',
+        help='for a try: changes of every recipe; needs another --into than docs/results',
+    )
+    args = parser.parse_args(given)
+    if args.set and args.into.resolve() == STORED:
+        parser.error('--set is for a try: name a folder with --into')
     args.detector = (args.detector or ROOT / 'models' / 'synth_small.safetensors').resolve()
     return args
 
 
-def run(args: argparse.Namespace, rows: dict[str, Any], key: str, row: Any, seed: int) -> None:
+def run(args: argparse.Namespace, rows: Mapping[str, Any], job: Job) -> None:
     """Train and score one row with one seed."""
-    out = args.work.resolve() / 'runs' / key
-    values = {**row['set'], 'schedule.seed': seed, 'detector': str(args.detector)}
-    command = [sys.executable, '-m', 'vis_ros.cli', 'train', 'tracker', '--device', 'cpu']
-    command += ['--config', str(ROOT / rows['recipe']), '--out', str(out)]
+    document = {**job.document(), 'detector_sha256': sha256_of(args.detector)}
+    document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
+    out = args.work.resolve() / 'runs' / job.run
+    if failure := train(args, job, out):
+        store(job.key, {**document, 'diverged': failure}, args.into)
+        return
+    if job.trained == job.name:
+        document['training'] = training_log(out)
+    weights = str(out / 'model.safetensors')
+    if job.stage == 'tracker':
+        method: Any = build_method(job.values.get('method', 'rgnnvis'), weights=weights)
+        document |= remembered_scores(args, rows['benchmarks'], method)
+    else:
+        method = build_method(job.stage, weights=weights, **job.options)
+        document |= end_to_end.scores(method, args.work / 'data', rows['benchmarks'])
+    for name in rows['benchmarks']:
+        print(job.key, name, document[name], flush=True)
+    store(job.key, document, args.into)
+
+
+def train(args: argparse.Namespace, job: Job, out: Path) -> str:
+    """Train the weights of a job, or go on with it; return why it diverged, or nothing."""
+    if job.trained != job.name and (out / 'model.safetensors').exists():
+        return ''
+    start = 'detector' if job.stage == 'tracker' else 'start'
+    values = {**job.values, 'schedule.seed': job.seed, start: str(args.detector)}
+    command = [sys.executable, '-m', 'vis_ros.cli', 'train', job.stage, '--device', 'cpu']
+    command += ['--config', str(ROOT / job.recipe), '--out', str(out)]
     command += [
         f'--set={name}={str(v).lower() if isinstance(v, bool) else v}'
         for name, v in values.items()
     ]
+    command += [f'--set={text}' for text in args.set]
     done = subprocess.run(command, cwd=args.work, stderr=subprocess.PIPE, text=True)
-    document: dict[str, Any] = {
-        'row': key.rpartition('-')[0],
-        'seed': seed,
-        'set': row['set'],
-        'detector_sha256': sha256_of(args.detector),
-    }
     if done.returncode and 'the loss is no number' in done.stderr:
-        store(key, {**document, 'diverged': done.stderr.strip().splitlines()[-1]})
-        return
+        return done.stderr.strip().splitlines()[-1]
     if done.returncode:
         raise SystemExit(done.stderr)
+    return ''
+
+
+def remembered_scores(
+    args: argparse.Namespace, benchmarks: Sequence[str], method: Any
+) -> dict[str, Any]:
+    """Return threshold and figures of a tracker behind the detector, whose features are kept."""
 
     def parts(part: str, last: int) -> list[HeldOut]:
         """Return that part of each benchmark; of training parts the last videos, kept out."""
-        folders = [args.work / 'data' / name / part for name in rows['benchmarks']]
+        folders = [args.work / 'data' / name / part for name in benchmarks]
         return [part_of(x, args.detector, args.work / 'cache', last) for x in folders]
 
-    weights = out / 'model.safetensors'
-    method: Any = build_method(values.get('method', 'rgnnvis'), weights=str(weights))
-    document['training'] = training_log(out)
-    document['threshold'] = best_threshold(
-        [(p.annotations, p.run(method)) for p in parts('train', TUNED)]
-    )
-    for name, part in zip(rows['benchmarks'], parts('heldout', 0), strict=True):
-        document[name] = figures(part.annotations, part.run(method), document['threshold'])
-        print(key, name, document[name], flush=True)
-    store(key, document)
+    threshold = best_threshold([(p.annotations, p.run(method)) for p in parts('train', TUNED)])
+    found: dict[str, Any] = {'threshold': threshold}
+    for name, part in zip(benchmarks, parts('heldout', 0), strict=True):
+        found[name] = figures(part.annotations, part.run(method), threshold)
+    return found
 
 
 @functools.cache

@@ -1,10 +1,10 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/results.md from the logs in docs/results, and from nothing else.
+"""Writes docs/results.md and its pictures from the logs in docs/results, and from nothing else.
 
     python benchmarks/results/write.py [--check]
 
---check writes nothing and fails where the page is another one than the logs make.
+--check writes nothing and fails where page or pictures are others than the logs make.
 """
 
 from __future__ import annotations
@@ -13,94 +13,67 @@ import argparse
 import difflib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from common import ROOT, STORED, read_rows
-from runs import Row, amount, mean_of, percent, read_runs, rows_of, spread
+from hidden_objects import hidden_picture, hidden_section
+from runs import Row, amount, mean_of, percent, percent_change, read_runs, rows_of
+from sections import method_section, pictures, table
+from texts import END_TO_END, INTRODUCTION, REPRODUCE
 
 PAGE = ROOT / 'docs' / 'results.md'
+PICTURES = ROOT / 'docs' / 'images'
 BARS = {'crowded_ap_ratio': 1.0, 'crowded_switches_ratio': 1.0, 'correlation': 0.78}
+MAIN_PARTS = ('main', 'method', 'training-free')
 FULL, PLUS = 'rgnnvis', 'rgnnvis_pp'
 _FIGURES = ('AP', 'AP50', 'AP75', 'IDF1', 'HOTA')
 _COUNTS = ('switches', 'misses', 'false_positives')
 _LEVELS = {'APso': 'slight', 'APmo': 'moderate', 'APho': 'heavy'}
 _NONE = '-'
 
-_INTRODUCTION = """\
-# Results
 
-Written by `python benchmarks/results/write.py` from the logs in `docs/results`; a test compares
-the two.
-
-All videos are synthetic (`vis_ros synth`, docs/synth.md): the figures compare methods with each
-other on exact ground truth, and say nothing about YouTube-VIS, OVIS or any camera. All rows get
-the very same detections, of one YOLACT on a slim ResNet-18 at 192x320 that was trained on the
-training parts of the three benchmarks. Trackers are trained on the same parts, by
-`config/training/tracker_small.yaml`, for far fewer steps than the paper's 94,950. The figures are
-of the held-out parts, which neither training nor the choice of options has seen.
-
-AP, AP50, AP75, IDF1 and HOTA are in percent (docs/evaluation.md says what they are). IDF1, HOTA,
-switches, misses and false positives are of the boxes of those tracks whose score is at least the
-row's own threshold, which is chosen for each row alike: the one with the highest MOTA on
-validation videos, since MOTA weighs the very counts that are shown. (The first run chose by HOTA,
-which hardly depends on the threshold; RGNNVIS++ then showed so many weak tracks that it missed
-the bar on switches.) The correlation is Pearson's, between the confidence of a track and whether
-it is a true positive. Figures are means over seeds ± the standard deviation between seeds (n - 1);
-a figure without one is of a single run."""
-
-_REPRODUCE = """\
-## How to get them again
-
-```sh
-for name in easy crowded long; do vis_ros synth $name --out WORK/data/$name; done
-python benchmarks/results/train_rows.py --work WORK   # goes on where it was stopped
-python benchmarks/results/baselines.py --work WORK
-make results
-```
-
-`benchmarks/results/rows.yaml` holds the rows: what each one changes of the recipe. The detector is
-`models/synth_small.safetensors` unless `--detector` names another; how it is trained stands in
-docs/training.md."""
-
-
-def page(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
+def page(
+    rows: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
+    hidden: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Return the whole page in Markdown.
 
     Args:
         rows: What rows.yaml holds.
-        runs: The stored logs, see `read_runs`.
+        runs: The stored logs of rows, see `read_runs`.
+        hidden: Those of occlusion.py.
 
     Raises:
         ValueError: A log is not of a row as rows.yaml has it now, or they are of several
             detectors.
     """
     found, benchmarks = rows_of(rows, runs), rows['benchmarks']
-    parts = [_INTRODUCTION]
+    parts = [INTRODUCTION]
     if not runs:
         parts.append('**No log is stored yet: nothing has been run, and there are no results.**')
-    main = [row for row in found.values() if row.part in ('main', 'training-free')]
+    main = [row for part in MAIN_PARTS for row in found.values() if row.part == part]
     parts.append(_section('Bars', bars(found, {**BARS, **rows.get('bars', {})})))
     for benchmark in benchmarks:
         parts.append(_section(f'Benchmark `{benchmark}`', main_table(main, benchmark)))
     parts.append(_section('AP by occlusion', occlusion_table(main, benchmarks)))
+    parts.append(_section('Objects that are hidden for a time', hidden_section(hidden)))
     parts.append(_section('Ablations', ablation_table(found, benchmarks)))
     parts.append(_section('Extensions', extension_table(found, benchmarks)))
+    if rows.get('methods'):
+        parts.append(END_TO_END)
+    for method in rows.get('methods', {}).values():
+        parts.append(_section(method['title'], method_section(method, found, benchmarks)))
     parts.append(_section('How the training-free rows were tuned', tuning(found)))
     parts.append(_section('Cost of training', cost_table(found)))
     parts.append(_section('Not run yet', missing(found)))
     parts.append(_section('Versions', versions(runs)))
-    return '\n\n'.join([*parts, _REPRODUCE]) + '\n'
+    return '\n\n'.join([*parts, REPRODUCE]) + '\n'
 
 
 def _section(title: str, lines: Iterator[str]) -> str:
     return '\n'.join((f'## {title}', '', *lines))
-
-
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f'| {" | ".join(head)} |'
-    yield '|' + '---|' * len(head)
-    for cells in body:
-        yield f'| {" | ".join(cells)} |'
 
 
 def bars(found: Mapping[str, Row], wanted: Mapping[str, float]) -> Iterator[str]:
@@ -123,7 +96,7 @@ def bars(found: Mapping[str, Row], wanted: Mapping[str, float]) -> Iterator[str]
     every = [mean_of(plus, name, 'correlation') for name in plus.benchmarks]
     text = f'correlation of confidence and truth, {plus.title}, mean of the benchmarks'
     body.append(_bar(text, sum(every) / len(every), wanted['correlation'], True))
-    yield from _table(('what', 'found', 'bar', ''), body)
+    yield from table(('what', 'found', 'bar', ''), body)
     yield ''
     yield f'Seeds of {plus.title}: {plus.seeds_text()}. The best training-free row is the one with'
     yield 'the highest AP on `crowded`. The paper found a correlation of 0.78 on 220 videos of'
@@ -154,7 +127,7 @@ def main_table(rows: Sequence[Row], benchmark: str) -> Iterator[str]:
         ]
         for row in rows
     ]
-    yield from _table(('', 'seeds', *names, 'correlation', 'threshold'), body)
+    yield from table(('', 'seeds', *names, 'correlation', 'threshold'), body)
 
 
 def occlusion_table(rows: Sequence[Row], benchmarks: Sequence[str]) -> Iterator[str]:
@@ -164,7 +137,7 @@ def occlusion_table(rows: Sequence[Row], benchmarks: Sequence[str]) -> Iterator[
         [row.title, *(row.cell(b, key, percent) for b in benchmarks for key in _LEVELS)]
         for row in rows
     ]
-    yield from _table(('', *head), body)
+    yield from table(('', *head), body)
 
 
 def ablation_table(found: Mapping[str, Row], benchmarks: Sequence[str]) -> Iterator[str]:
@@ -191,20 +164,17 @@ def extension_table(found: Mapping[str, Row], benchmarks: Sequence[str]) -> Iter
 def _changes(rows: Sequence[Row], full: Row, benchmarks: Sequence[str]) -> Iterator[str]:
     body = []
     for row in rows:
-        mean, base = row.means('AP'), full.means('AP')
-        is_known = row is not full and mean and base
-        change = 100 * (spread(mean)[0] - spread(base)[0]) if is_known else 0.0
         body.append(
             [
                 row.title,
                 row.seeds_text(),
                 *(row.cell(name, 'AP', percent) for name in benchmarks),
-                row.text_of(mean, percent),
-                f'{change:+.1f}' if is_known else _NONE,
+                row.text_of(row.means('AP'), percent),
+                percent_change(row, full, 'AP'),
                 row.paper,
             ]
         )
-    yield from _table(
+    yield from table(
         ('', 'seeds', *(f'AP {b}' for b in benchmarks), 'mean', 'difference', 'paper'), body
     )
 
@@ -228,19 +198,25 @@ def cost_table(found: Mapping[str, Row]) -> Iterator[str]:
     """Yield how long the training of each row takes."""
     body = []
     for row in found.values():
-        logs = [run['training'] for run in row.done()] if row.part != 'training-free' else []
+        logs = [run['training'] for run in row.done() if 'training' in run]
         if logs:
             seconds = sum(log['seconds_per_step'] for log in logs) / len(logs)
             steps = logs[0]['last']['step']
             hours = seconds * steps / 3600
-            body.append([row.title, f'{steps:.0f}', f'{seconds:.2f}', f'{hours:.2f}'])
+            body.append([full_title(row), f'{steps:.0f}', f'{seconds:.2f}', f'{hours:.2f}'])
     if not body:
         yield 'Not run yet.'
         return
-    yield 'Of one seed, on a CPU, with the features of the detector kept on disk. The time of a'
-    yield 'step is the mean over the training, with whatever else ran on the machine.'
+    yield 'Of one seed, on a CPU; for trackers behind the detector with its features kept on disk.'
+    yield 'The time of a step is the mean over the training, with whatever else ran on the'
+    yield 'machine.'
     yield ''
-    yield from _table(('', 'steps', 'seconds a step', 'hours'), body)
+    yield from table(('', 'steps', 'seconds a step', 'hours'), body)
+
+
+def full_title(row: Row) -> str:
+    """Return the title of a row, with that of its method where the table is of several."""
+    return f'{row.family}: {row.title}' if row.part in ('retrained', 'reused') else row.title
 
 
 def missing(found: Mapping[str, Row]) -> Iterator[str]:
@@ -250,7 +226,7 @@ def missing(found: Mapping[str, Row]) -> Iterator[str]:
         yield 'Nothing: all rows have all their seeds.'
     for row in lacking:
         left = f': {row.seeds_text()}' if row.runs else ''
-        yield f'- {row.title} ({row.part}){left}'
+        yield f'- {full_title(row)} ({row.part}){left}'
 
 
 def versions(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -269,19 +245,38 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument('--check', action='store_true', help='only compare')
     args = parser.parse_args(given)
     try:
-        text = page(read_rows(), read_runs(STORED))
+        files = made(read_rows(), read_runs(STORED), read_runs(STORED, 'occlusion'))
     except ValueError as error:
         sys.stderr.write(f'{error}\n')
         return 2
     if not args.check:
-        PAGE.write_text(text)
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        for path, text in files.items():
+            path.write_text(text)
         return 0
-    old = PAGE.read_text() if PAGE.exists() else ''
+    return max(_compare(path, text) for path, text in files.items())
+
+
+def made(
+    rows: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
+    hidden: Sequence[Mapping[str, Any]],
+) -> dict[Path, str]:
+    """Return the page and its pictures, by their files; for the arguments see `page`."""
+    drawn = pictures(rows.get('methods', {}), rows_of(rows, runs), rows['benchmarks'])
+    drawn |= hidden_picture(hidden)
+    files = {PICTURES / name: text for name, text in drawn.items()}
+    return {PAGE: page(rows, runs, hidden), **files}
+
+
+def _compare(path: Path, text: str) -> int:
+    """Return 0 where a file holds a text; else say what differs, and return 1."""
+    old = path.read_text() if path.exists() else ''
     if old == text:
         return 0
     lines = difflib.unified_diff(old.splitlines(), text.splitlines(), 'page', 'logs', lineterm='')
-    sys.stderr.write('\n'.join([*lines, 'docs/results.md is not what the logs say: make results']))
-    sys.stderr.write('\n')
+    end = f'docs/{path.relative_to(PAGE.parent)} is not what the logs say: make results'
+    sys.stderr.write('\n'.join([*lines, end]) + '\n')
     return 1
 
 

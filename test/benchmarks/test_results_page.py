@@ -226,6 +226,7 @@ def test_only_logs_of_rows_are_read(tmp_path):
 
 def test_check_tells_and_write_mends(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(write, 'PAGE', tmp_path / 'results.md')
+    monkeypatch.setattr(write, 'PICTURES', tmp_path / 'images')
     monkeypatch.setattr(write, 'STORED', tmp_path / 'results')
     assert write.main(['--check']) == 1
     assert 'make results' in capsys.readouterr().err and not write.PAGE.exists()
