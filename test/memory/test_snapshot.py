@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from vis_ros.memory.mask_store import MaskStore
-from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
+from vis_ros.memory.snapshot import Snapshot, joined, load_snapshot, parts_of, save_snapshot
 from vis_ros.ops.rle import from_crop
 from vis_ros.structures import CropMask
 
@@ -35,6 +35,21 @@ def test_round_trip(tmp_path: Path, snapshot: Snapshot) -> None:
         assert again.tensors[name].dtype == value.dtype
         assert torch.equal(again.tensors[name], value)
     assert os.listdir(tmp_path) == ['memory.safetensors']
+
+
+def test_parts_are_joined_and_found_again() -> None:
+    assert joined({}) == {} and parts_of(EMPTY) == {}
+    assert parts_of(EMPTY, 'memory', 'scene') == {'memory': {}, 'scene': {}}
+    parts = {
+        'memory': {'box': torch.ones(2), 'a.b': torch.ones(1)},
+        'scene': {'size': FULL.tensors['b']},
+    }
+    tensors = joined(parts)
+    assert set(tensors) == {'memory.box', 'memory.a.b', 'scene.size'}
+    again = parts_of(Snapshot({**tensors, 'frames': torch.ones(3)}, {}), 'memory', 'clips')
+    assert again.keys() == {'memory', 'clips', 'scene', 'frames'}
+    assert again['memory'] == parts['memory'] and again['scene'] == parts['scene']
+    assert again['clips'] == {} and again['frames'].keys() == {''}
 
 
 def test_views_and_shared_tensors_are_saved(tmp_path: Path) -> None:

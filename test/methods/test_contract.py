@@ -20,6 +20,7 @@ from coloured_world import (
     steps,
     street,
 )
+from stream_laws import check_every_part_is_needed, check_interruption
 
 from vis_ros.detectors import DETECTORS
 from vis_ros.memory.snapshot import load_snapshot, save_snapshot
@@ -232,29 +233,14 @@ def test_memories_of_others_are_refused(case: Case, tmp_path: Path) -> None:
         if other.name != case.name:
             with pytest.raises(ValueError, match='memory of method'):
                 other.build().restore(snapshot)
-    for name in snapshot.tensors:
-        rest = {key: value for key, value in snapshot.tensors.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(dataclasses.replace(snapshot, tensors=rest))
-    for name in snapshot.meta:
-        rest = {key: value for key, value in snapshot.meta.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(dataclasses.replace(snapshot, meta=rest))
+    check_every_part_is_needed(method, snapshot)
 
 
 def test_interrupted_is_uninterrupted(case: Case, tmp_path: Path) -> None:
-    method, frames = case.build(), street(60)
-    whole = run(method, frames)
+    frames = street(60)
+    whole = run(case.build(), frames)
     for cut in (1, 25, 40):
-        state = method.init_state()
-        for frame in frames[:cut]:
-            state, _ = method.step(state, frame)
-        save_snapshot(tmp_path / 'memory', method.save(state))
-        method = case.build()
-        state = method.restore(load_snapshot(tmp_path / 'memory'))
-        for frame, expected in zip(frames[cut:], whole[cut:], strict=True):
-            state, (result,) = method.step(state, frame)
-            assert result == expected
+        check_interruption(case.build, frames, whole, cut, tmp_path)
 
 
 def test_a_street_obeys_the_laws(case: Case) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from coloured_world import run, steps
 from lively_iai import CLASSES, loaded
 from lively_weights import HEIGHT, WIDTH, frames, write
+from stream_laws import by_id, check_every_part_is_needed, check_interruption, check_min_score
 from test_contract import check_results
 
 import vis_ros
@@ -21,17 +21,13 @@ from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
 from vis_ros.methods import METHODS, Method
 from vis_ros.nn.condinst import prepare
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.structures import Frame, FrameResult, TrackState
+from vis_ros.structures import Frame, TrackState
 from vis_ros.structures.options import build_config
 
 
 def build(model: dict[str, Any] | None = None, **options: Any) -> Method:
     cls = METHODS['iai']
     return cls(build_config(cls.Config, options), weights=loaded(model), device='cpu')
-
-
-def by_id(results: list[FrameResult]) -> Counter[int]:
-    return Counter(t.track_id for result in results for t in result.tracks if t.is_observed)
 
 
 def test_a_lively_stream_obeys_the_laws() -> None:
@@ -50,17 +46,7 @@ def test_a_lively_stream_obeys_the_laws() -> None:
 @pytest.mark.parametrize('cut', [1, 6])
 def test_interrupted_is_uninterrupted(tmp_path: Path, cut: int) -> None:
     video = frames(10)
-    whole = run(build(), video)
-    method = build()
-    state = method.init_state()
-    for frame in video[:cut]:
-        state, _ = method.step(state, frame)
-    save_snapshot(tmp_path / 'memory', method.save(state))
-    method = build()
-    state = method.restore(load_snapshot(tmp_path / 'memory'))
-    for frame, expected in zip(video[cut:], whole[cut:], strict=True):
-        state, (result,) = method.step(state, frame)
-        assert result == expected
+    check_interruption(build, video, run(build(), video), cut, tmp_path)
 
 
 def test_frames_of_another_size_go_on() -> None:
@@ -148,13 +134,7 @@ def test_scores_are_running_means(kind: str) -> None:
 
 def test_tracks_below_the_score_are_not_shown() -> None:
     video = frames(6)
-    everything = run(build(), video)
-    limit = float(np.median([t.score for r in everything for t in r.tracks if t.is_observed]))
-    some = run(build(min_score=limit), video)
-    shown = [t for result in some for t in result.tracks if t.is_observed]
-    assert 0 < len(shown) < sum(by_id(everything).values())
-    assert all(track.score >= limit for track in shown)
-    check_results(some, video)
+    check_results(check_min_score(build, video), video)
 
 
 @pytest.mark.parametrize('model', [{'identification': False}, {'association': False}])
@@ -254,14 +234,7 @@ def test_memories_of_others_are_refused() -> None:
         build(**{'memory.capacity': 5}).restore(snapshot)
     with pytest.raises(ValueError, match='memory of another classes'):
         method.restore(Snapshot(snapshot.tensors, {**snapshot.meta, 'classes': ['a']}))
-    for name in snapshot.tensors:
-        rest = {key: value for key, value in snapshot.tensors.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(Snapshot(rest, snapshot.meta))
-    for name in snapshot.meta:
-        rest = {key: value for key, value in snapshot.meta.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(Snapshot(snapshot.tensors, rest))
+    check_every_part_is_needed(method, snapshot)
     bare = {key: v for key, v in snapshot.tensors.items() if not key.startswith('network.')}
     with pytest.raises(ValueError, match='after 2 frames'):
         method.restore(Snapshot(bare, snapshot.meta))

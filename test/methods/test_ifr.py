@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from coloured_world import run, steps
 from lively_ifr import CLASSES, COLOURS, build, lively, seeing, squares, tiny  # noqa: F401
 from lively_weights import PERIOD_NS, frames
+from stream_laws import by_id, check_interruption
 from test_contract import check_results
 
 from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
@@ -36,10 +36,6 @@ MODES: list[dict[str, Any]] = [
 
 def video(images: list[np.ndarray]) -> list[Frame]:
     return [Frame(image, 10**9 + k * PERIOD_NS, 'camera') for k, image in enumerate(images)]
-
-
-def by_id(results: list[FrameResult]) -> Counter[int]:
-    return Counter(t.track_id for result in results for t in result.tracks if t.is_observed)
 
 
 def ids(result: FrameResult) -> list[int]:
@@ -214,16 +210,7 @@ def test_interrupted_is_uninterrupted(tmp_path: Path) -> None:
     stream = frames(12)
     whole = run(build(), stream)
     for cut in (1, 8):
-        method = build()
-        state = method.init_state()
-        for frame in stream[:cut]:
-            state, _ = method.step(state, frame)
-        save_snapshot(tmp_path / 'memory', method.save(state))
-        method = build()
-        state = method.restore(load_snapshot(tmp_path / 'memory'))
-        for frame, expected in zip(stream[cut:], whole[cut:], strict=True):
-            state, (result,) = method.step(state, frame)
-            assert result == expected
+        check_interruption(build, stream, whole, cut, tmp_path)
 
 
 def test_clips_know_their_tracks_after_a_restart(

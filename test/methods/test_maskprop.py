@@ -14,6 +14,7 @@ import torch
 from coloured_world import PERIOD_NS, TODAY, frame_of, run, street
 from lively_maskprop import CLASSES, build, seeing, tiny
 from lively_weights import HEIGHT, WIDTH, frames
+from stream_laws import check_every_part_is_needed, check_interruption
 from test_contract import check_results
 
 import vis_ros
@@ -142,31 +143,14 @@ def test_rows_of_the_tables_obey_the_laws(name: str, tmp_path: Path) -> None:
     results = run(method, video)
     check_results(results, video)
     assert any(result.tracks for result in results)
-    check_interruption(method, video, results, 5, tmp_path)
-
-
-def check_interruption(
-    method: Method, video: list[Frame], whole: list[FrameResult], cut: int, folder: Path
-) -> None:
-    """Check that what follows a restart is what followed without it."""
-    state = method.init_state()
-    for frame in video[:cut]:
-        state, _ = method.step(state, frame)
-    save_snapshot(folder / 'memory', method.save(state))
-    state = method.restore(load_snapshot(folder / 'memory'))
-    later = []
-    for frame in video[cut:]:
-        state, ready = method.step(state, frame)
-        later += ready
-    later += method.flush(state)[1]
-    assert later == whole[cut:]
+    check_interruption(lambda: method, video, results, 5, tmp_path)
 
 
 @pytest.mark.parametrize('cut', [1, 4, 9])
 def test_interrupted_is_uninterrupted(cut: int, tmp_path: Path) -> None:
     video = frames(13)
     method = build(past=3, lookahead=2, match_threshold=0.1)
-    check_interruption(method, video, run(method, video), cut, tmp_path)
+    check_interruption(lambda: method, video, run(method, video), cut, tmp_path)
 
 
 def test_a_session_goes_on_with_a_saved_memory(tmp_path: Path) -> None:
@@ -348,14 +332,7 @@ def test_memories_of_others_are_refused() -> None:
     method.restore(snapshot)
     with pytest.raises(ValueError, match='lookahead was 1, is 2'):
         build(past=2, lookahead=2).restore(snapshot)
-    for name in snapshot.tensors:
-        rest = {key: value for key, value in snapshot.tensors.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(Snapshot(rest, snapshot.meta))
-    for name in snapshot.meta:
-        rest = {key: value for key, value in snapshot.meta.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(Snapshot(snapshot.tensors, rest))
+    check_every_part_is_needed(method, snapshot)
     for name in ('what.ever', 'clips.more'):
         extra = {**snapshot.tensors, name: torch.zeros(1)}
         with pytest.raises(ValueError, match='unexpected'):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,18 @@ import pytest
 import torch
 from coloured_world import run, steps
 from lively_weights import CLASSES, HEIGHT, PERIOD_NS, WIDTH, frames, loaded, write
+from stream_laws import by_id, check_every_part_is_needed, check_interruption, check_min_score
 from test_contract import check_results
 
 import vis_ros
-from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
+from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods import METHODS, Method
 from vis_ros.nn.rgnn.masks import label_boxes
 from vis_ros.nn.rgnn.model import Detected, Seen
 from vis_ros.nn.rgnn.network import Look
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.nn.yolact.selection import DetectionSet
-from vis_ros.structures import Frame, FrameResult, TrackState
+from vis_ros.structures import Frame, TrackState
 from vis_ros.structures.options import build_config
 
 NAMES = ['rgnnvis', 'rgnnvis_pp']
@@ -38,10 +38,6 @@ def build(name: str = 'rgnnvis', **options: Any) -> Method:
     cls = METHODS[name]
     weights = loaded(trained_with(name))
     return cls(build_config(cls.Config, options), weights=weights, device='cpu')
-
-
-def by_id(results: list[FrameResult]) -> Counter[int]:
-    return Counter(t.track_id for result in results for t in result.tracks if t.is_observed)
 
 
 @names
@@ -70,16 +66,7 @@ def test_interrupted_is_uninterrupted(name: str, tmp_path: Path) -> None:
     video = frames(24)
     whole = run(build(name), video)
     for cut in (1, 9, 17):
-        method = build(name)
-        state = method.init_state()
-        for frame in video[:cut]:
-            state, _ = method.step(state, frame)
-        save_snapshot(tmp_path / 'memory', method.save(state))
-        method = build(name)
-        state = method.restore(load_snapshot(tmp_path / 'memory'))
-        for frame, expected in zip(video[cut:], whole[cut:], strict=True):
-            state, (result,) = method.step(state, frame)
-            assert result == expected
+        check_interruption(lambda: build(name), video, whole, cut, tmp_path)
 
 
 def test_frames_of_another_size_go_on(tmp_path: Path) -> None:
@@ -129,13 +116,7 @@ def nothing(seen: Detected) -> Detected:
 
 def test_tracks_below_the_score_are_not_shown() -> None:
     video = frames(15)
-    everything = run(build(), video)
-    limit = float(np.median([t.score for r in everything for t in r.tracks if t.is_observed]))
-    some = run(build(min_score=limit), video)
-    shown = [t for result in some for t in result.tracks if t.is_observed]
-    assert 0 < len(shown) < sum(by_id(everything).values())
-    assert all(track.score >= limit for track in shown)
-    check_results(some, video)
+    check_results(check_min_score(build, video), video)
 
 
 def test_an_endless_stream_stays_flat() -> None:
@@ -247,14 +228,7 @@ def test_memories_of_others_are_refused() -> None:
         build('rgnnvis_pp').restore(snapshot)
     with pytest.raises(ValueError, match='memory of another classes'):
         method.restore(Snapshot(snapshot.tensors, {**snapshot.meta, 'classes': ['a']}))
-    for name in snapshot.tensors:
-        rest = {key: value for key, value in snapshot.tensors.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(Snapshot(rest, snapshot.meta))
-    for name in snapshot.meta:
-        rest = {key: value for key, value in snapshot.meta.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(Snapshot(snapshot.tensors, rest))
+    check_every_part_is_needed(method, snapshot)
     extra = {**snapshot.tensors, 'what.ever': torch.zeros(1)}
     with pytest.raises(ValueError, match='what'):
         method.restore(Snapshot(extra, snapshot.meta))

@@ -4,23 +4,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from coloured_world import run, steps
 from lively_weights import HEIGHT, PERIOD_NS, WIDTH, frames
+from stream_laws import by_id, check_every_part_is_needed, check_interruption, check_min_score
 from test_contract import check_results
 from visstg_weights import CLASSES, QuickBackbone, loaded, quick_config
 
-from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
+from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods.visstg import VisstgConfig, VisstgMethod, VisstgState
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.structures import Frame, FrameResult, TrackState
+from vis_ros.structures import Frame, TrackState
 from vis_ros.structures.options import build_config
 
 VARIANTS: list[dict[str, Any]] = [
@@ -44,10 +43,6 @@ def weights_of(changes: tuple[tuple[str, Any], ...]) -> LoadedWeights:
 def build(model: dict[str, Any] | None = None, **options: Any) -> VisstgMethod:
     weights = weights_of(tuple((model or {}).items()))
     return VisstgMethod(build_config(VisstgConfig, options), weights=weights, device='cpu')
-
-
-def by_id(results: list[FrameResult]) -> Counter[int]:
-    return Counter(t.track_id for result in results for t in result.tracks if t.is_observed)
 
 
 @pytest.mark.parametrize('variant', VARIANTS, ids=str)
@@ -86,16 +81,7 @@ def test_interrupted_is_uninterrupted(variant: dict[str, Any], tmp_path: Path) -
     video = frames(12)
     whole = run(build(variant), video)
     for cut in (1, 8):
-        method = build(variant)
-        state = method.init_state()
-        for frame in video[:cut]:
-            state, _ = method.step(state, frame)
-        save_snapshot(tmp_path / 'memory', method.save(state))
-        method = build(variant)
-        state = method.restore(load_snapshot(tmp_path / 'memory'))
-        for frame, expected in zip(video[cut:], whole[cut:], strict=True):
-            state, (result,) = method.step(state, frame)
-            assert result == expected
+        check_interruption(lambda: build(variant), video, whole, cut, tmp_path)
 
 
 def test_the_plain_branch_runs_where_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,13 +178,7 @@ def test_a_long_stream_stays_flat() -> None:
 
 def test_tracks_below_the_score_are_not_shown() -> None:
     video = frames(8)
-    everything = run(build(), video)
-    limit = float(np.median([t.score for r in everything for t in r.tracks if t.is_observed]))
-    some = run(build(min_score=limit), video)
-    shown = [t for result in some for t in result.tracks if t.is_observed]
-    assert 0 < len(shown) < sum(by_id(everything).values())
-    assert all(track.score >= limit for track in shown)
-    check_results(some, video)
+    check_results(check_min_score(build, video), video)
 
 
 @pytest.mark.parametrize('precision', ['bfloat16'])
@@ -238,10 +218,7 @@ def test_memories_of_others_are_refused() -> None:
         build(**{'memory.capacity': 5}).restore(snapshot)
     with pytest.raises(ValueError, match='memory of another classes'):
         method.restore(Snapshot(snapshot.tensors, {**snapshot.meta, 'classes': ['a']}))
-    for name in snapshot.tensors:
-        rest = {key: value for key, value in snapshot.tensors.items() if key != name}
-        with pytest.raises(ValueError):
-            method.restore(Snapshot(rest, snapshot.meta))
+    check_every_part_is_needed(method, snapshot)
     for name, value in (
         ('what.ever', torch.zeros(1)),
         ('scene.features', torch.zeros(1, 7, 32)),

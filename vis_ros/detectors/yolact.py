@@ -21,7 +21,7 @@ from torch import Tensor
 from vis_ros.detectors.base import Detector, register_detector
 from vis_ros.detectors.coco import coco_categories
 from vis_ros.nn.batches import one_of
-from vis_ros.nn.precision import PRECISIONS
+from vis_ros.nn.precision import PRECISIONS, autocast
 from vis_ros.nn.weights import LoadedWeights, load_strictly, part_of, repeatable
 from vis_ros.nn.yolact import (
     SelectionConfig,
@@ -166,9 +166,7 @@ class YolactDetector(Detector):
         config = self._network.config
         images = (torch.from_numpy(frame.image.copy()).to(self.device)[None] for frame in frames)
         image = torch.cat([prepare(image, config) for image in images])
-        precision = PRECISIONS[self.config.precision]
-        is_mixed = precision != torch.float32
-        with torch.autocast(self.device.type, precision, enabled=is_mixed):
+        with autocast(self.device, PRECISIONS[self.config.precision]):
             output = self._network(image)
         return [self._finish(one_of(output, n), frame) for n, frame in enumerate(frames)]
 

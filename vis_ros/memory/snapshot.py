@@ -37,6 +37,29 @@ class Snapshot:
     meta: Mapping[str, Any]
 
 
+def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the tensors of all parts under names such as `memory.box`, as a snapshot has them."""
+    return {
+        f'{part}.{name}': value
+        for part, tensors in parts.items()
+        for name, value in tensors.items()
+    }
+
+
+def parts_of(snapshot: Snapshot, *expected: str) -> dict[str, dict[str, Tensor]]:
+    """Return the tensors of each part, see `joined`.
+
+    Args:
+        snapshot: A tensor without a point in its name is a part of its own, under the name ''.
+        expected: Parts that the result has, be they empty. There may be others.
+    """
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in expected}
+    for name, value in snapshot.tensors.items():
+        part, _, rest = name.partition('.')
+        parts.setdefault(part, {})[rest] = value
+    return parts
+
+
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Write a snapshot; the file at `path` is replaced as a whole or not at all.
 

@@ -18,7 +18,7 @@ from vis_ros.detectors import DETECTORS
 from vis_ros.memory import MemoryConfig, Observations, TrackMemory
 from vis_ros.memory.mask_store import MaskStore
 from vis_ros.memory.report import report_tracks
-from vis_ros.memory.snapshot import Snapshot
+from vis_ros.memory.snapshot import Snapshot, joined, parts_of
 from vis_ros.memory.track_memory import RESTART_NS
 from vis_ros.methods.base import Method
 from vis_ros.nn.weights import LoadedWeights
@@ -180,20 +180,18 @@ class DetectThenAssociate(Method):
     def save(self, state: AssociationState) -> Snapshot:
         """See `Method.save`."""
         detector = self.detector.save(state.detector)
-        tensors: dict[str, Tensor] = {}
-        for prefix, part in (
-            ('memory', state.memory.tensors),
-            ('masks', state.masks.to_tensors()),
-            ('detector', detector.tensors),
-        ):
-            tensors |= {f'{prefix}.{name}': value for name, value in part.items()}
+        parts = {
+            'memory': state.memory.tensors,
+            'masks': state.masks.to_tensors(),
+            'detector': detector.tensors,
+        }
         meta = {
             'method': self.name,
             'config': fixed_values(self.config),
             'last_ns': state.last_ns,
             'detector': dict(detector.meta),
         }
-        return Snapshot(tensors, meta)
+        return Snapshot(joined(parts), meta)
 
     def restore(self, snapshot: Snapshot) -> AssociationState:
         """See `Method.restore`."""
@@ -205,10 +203,7 @@ class DetectThenAssociate(Method):
             raise ValueError(
                 'memory of another configuration: ' + differences(meta.get('config') or {}, mine)
             )
-        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'masks': {}, 'detector': {}}
-        for name, value in snapshot.tensors.items():
-            prefix, _, rest = name.partition('.')
-            parts.setdefault(prefix, {})[rest] = value
+        parts = parts_of(snapshot, 'memory', 'masks', 'detector')
         state = self.init_state()
         try:
             state.memory.restore(parts['memory'])

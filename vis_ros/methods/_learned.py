@@ -1,46 +1,112 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What methods with networks of their own share: what a file says, masks, probabilities."""
+"""What methods with networks of their own share: building, snapshots, masks, probabilities."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from vis_ros.memory import TrackMemory
-from vis_ros.memory.snapshot import Snapshot
+from vis_ros.memory.snapshot import Snapshot, parts_of
+from vis_ros.methods.base import Method
+from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.rle import encode
 from vis_ros.structures import Rle, Track
-from vis_ros.structures.options import differences, replace_config, values_of
+from vis_ros.structures.options import differences, fixed_values, replace_config, values_of
 
 C = TypeVar('C')
+N = TypeVar('N', bound=nn.Module)
 
 
-def config_of_file(config: C, meta: Mapping[str, Any]) -> C:
-    """Return the configuration with the file's own values where an option has its default."""
-    defaults, given = values_of(type(config)()), values_of(config)
-    own = dict(meta.get('config') or {})
-    return replace_config(
-        config, {name: own[name] for name in own if given.get(name) == defaults.get(name)}
-    )
+class NetworkMethod(Method, Generic[N]):
+    """A method with a trained network, whose states keep their tracks in `state.memory`.
 
+    Class attributes:
+        class_tensor: Name of a tensor of the weights that has a row for each class.
+        has_background: Whether one of its rows is the background.
 
-def class_names(chosen: tuple[str, ...], meta: Mapping[str, Any], count: int) -> tuple[str, ...]:
-    """Return the names of the classes: those chosen, those of the file, or numbers.
-
-    Args:
-        chosen: By the user; may be empty.
-        meta: What the weights file says about itself.
-        count: Classes that the weights have.
+    Attributes:
+        device: Device that the network runs on.
     """
-    if chosen:
-        return chosen
-    if named := meta.get('classes'):
-        return tuple(map(str, named))
-    return ('object',) if count <= 1 else tuple(f'class {k + 1}' for k in range(count))
+
+    licence = 'Apache-2.0; weights: see docs/weights.md'
+    class_tensor: ClassVar[str]
+    has_background: ClassVar[bool] = False
+    device: torch.device
+    _model: N
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        if weights is None:
+            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
+        super().__init__(_config_of_file(config, weights.meta), weights=weights, device=device)
+        rows = weights.tensors.get(self.class_tensor)
+        count = 1 if rows is None else len(rows) - self.has_background
+        self.classes = _class_names(self.config.classes, weights.meta, count)
+        self.device = torch.device(device)
+        with repeatable():
+            model = self.build()
+        self.load(model, weights)
+        self._model = model.eval().requires_grad_(False).to(self.device)
+
+    @abstractmethod
+    def build(self) -> N:
+        """Return the network for the configuration and the classes, with random parameters.
+
+        Raises:
+            ValueError: Options do not go together.
+        """
+
+    def load(self, model: N, weights: LoadedWeights) -> None:
+        """Put the weights into the network; see `load_strictly`."""
+        load_strictly(model, weights)
+
+    def origin(self) -> dict[str, Any]:
+        """Return what a snapshot says about the method that it comes from."""
+        config = fixed_values(self.config)
+        return {'method': self.name, 'config': config, 'classes': list(self.classes)}
+
+    def check_origin(self, snapshot: Snapshot) -> None:
+        """Check that a snapshot comes from a method like this one.
+
+        Raises:
+            ValueError: It does not; the text says what differs.
+        """
+        for name, value in self.origin().items():
+            other = snapshot.meta.get(name)
+            if other == value:
+                continue
+            if isinstance(other, dict) and isinstance(value, dict):
+                text = differences(other, value)
+            else:
+                text = f'was {other!r}, is {value!r}'
+            raise ValueError(f'memory of another {name}: {text}')
+
+    def skip_ids(self, state: Any, highest_id: int) -> None:
+        """See `Method.skip_ids`."""
+        state.memory.skip_ids(highest_id)
+
+    def memory_use(self, state: Any) -> dict[str, int]:
+        """See `Method.memory_use`."""
+        return state.memory.sizes()
+
+
+def known_parts_of(snapshot: Snapshot, *known: str) -> dict[str, dict[str, Tensor]]:
+    """Return the parts of a snapshot, see `parts_of`; there are to be no others.
+
+    Raises:
+        ValueError: There is another one.
+    """
+    for name in snapshot.tensors:
+        if name.partition('.')[0] not in known:
+            raise ValueError(f'tensors: unexpected {name}')
+    return parts_of(snapshot, *known)
 
 
 def masks_of_labels(labels: np.ndarray, memory: TrackMemory) -> Callable[[int], Rle]:
@@ -75,18 +141,25 @@ def with_probabilities(tracks: tuple[Track, ...], memory: TrackMemory) -> tuple[
     )
 
 
-def check_origin(snapshot: Snapshot, mine: Mapping[str, Any]) -> None:
-    """Check that a snapshot comes from a method like this one.
+def _config_of_file(config: C, meta: Mapping[str, Any]) -> C:
+    """Return the configuration with the file's own values where an option has its default."""
+    defaults, given = values_of(type(config)()), values_of(config)
+    own = dict(meta.get('config') or {})
+    return replace_config(
+        config, {name: own[name] for name in own if given.get(name) == defaults.get(name)}
+    )
 
-    Raises:
-        ValueError: It does not; the text says what differs.
+
+def _class_names(chosen: tuple[str, ...], meta: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Return the names of the classes: those chosen, those of the file, or numbers.
+
+    Args:
+        chosen: By the user; may be empty.
+        meta: What the weights file says about itself.
+        count: Classes that the weights have.
     """
-    for name, value in mine.items():
-        other = snapshot.meta.get(name)
-        if other == value:
-            continue
-        if isinstance(other, dict) and isinstance(value, dict):
-            text = differences(other, value)
-        else:
-            text = f'was {other!r}, is {value!r}'
-        raise ValueError(f'memory of another {name}: {text}')
+    if chosen:
+        return chosen
+    if named := meta.get('classes'):
+        return tuple(map(str, named))
+    return ('object',) if count <= 1 else tuple(f'class {k + 1}' for k in range(count))

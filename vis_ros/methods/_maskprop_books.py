@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -131,18 +129,3 @@ def learn_looks(memory: StagedMemory, slots: np.ndarray, looks: Tensor, class_id
     where = torch.from_numpy(slots[owned])
     memory.tensors[LOOK] = memory[LOOK].index_copy(0, where, looks[owned])
     memory.tensors[LABEL] = memory[LABEL].index_copy(0, where, class_ids[owned])
-
-
-def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Return the parts `memory` and `clips` of a snapshot.
-
-    Raises:
-        ValueError: There is another part.
-    """
-    parts: dict[str, dict[str, Any]] = {'memory': {}, 'clips': {}}
-    for name, value in tensors.items():
-        prefix, _, rest = name.partition('.')
-        if prefix not in parts:
-            raise ValueError(f'tensors: unexpected {name}')
-        parts[prefix][rest] = value
-    return parts

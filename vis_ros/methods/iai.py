@@ -13,7 +13,6 @@ that memory has a limit. The paper gives each of its N - 1 identities once: `whe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,15 +20,9 @@ from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.report import report_tracks
-from vis_ros.memory.snapshot import Snapshot
-from vis_ros.methods._learned import (
-    check_origin,
-    class_names,
-    config_of_file,
-    masks_of_labels,
-    with_probabilities,
-)
-from vis_ros.methods.base import Method, register_method
+from vis_ros.memory.snapshot import Snapshot, joined, parts_of
+from vis_ros.methods._learned import NetworkMethod, masks_of_labels, with_probabilities
+from vis_ros.methods.base import register_method
 from vis_ros.nn.condinst import place, prepare
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.masks import at_source
@@ -39,9 +32,8 @@ from vis_ros.nn.iai.detection import detect
 from vis_ros.nn.iai.selection import Found, first_cover, labelled
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import label_boxes
-from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.structures import Frame, FrameResult
-from vis_ros.structures.options import fixed_values, option
+from vis_ros.structures.options import option
 
 _SUMS, _FRAMES = 'iai_class_sums', 'iai_frames'  # tensors per slot in the track memory
 
@@ -117,32 +109,23 @@ class IaiState:
 
 
 @register_method('iai')
-class IaiMethod(Method):
+class IaiMethod(NetworkMethod[Iai]):
     """CondInst whose coarsest features are mixed with what earlier frames say about identities."""
 
     Config = IaiConfig
     summary = 'IAI: CondInst, an identity head, and attention to earlier frames'
-    licence = 'Apache-2.0; weights: see docs/weights.md'
     source = 'Zhu et al. 2022'
     config: IaiConfig
+    class_tensor = 'image.head.classes.bias'
 
-    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
-        if weights is None:
-            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
-        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
-        head = weights.tensors.get('image.head.classes.bias')
-        count = 1 if head is None else len(head)
-        self.classes = class_names(self.config.classes, weights.meta, count)
-        self.device = torch.device(device)
+    def build(self) -> Iai:
+        """See `NetworkMethod.build`."""
         most, capacity = self.config.model.ids - 1, self.config.memory.capacity
         if capacity > most:
             raise ValueError(
                 f'memory.capacity: expected {most} at most, one less than ids, got {capacity}'
             )
-        with repeatable():
-            model = Iai(self.config.network, len(self.classes), self.config.model)
-        load_strictly(model, weights)
-        self._model = model.eval().requires_grad_(False).to(self.device)
+        return Iai(self.config.network, len(self.classes), self.config.model)
 
     def init_state(self) -> IaiState:
         """See `Method.init_state`."""
@@ -253,25 +236,15 @@ class IaiMethod(Method):
 
     def save(self, state: IaiState) -> Snapshot:
         """See `Method.save`."""
-        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
-        if state.network is not None:
-            tensors |= {f'network.{n}': value for n, value in state.network._asdict().items()}
-        tensors['frames'] = state.frames
-        meta = {
-            'method': self.name,
-            'config': fixed_values(self.config),
-            'classes': list(self.classes),
-        }
-        return Snapshot(tensors, meta)
+        network = {} if state.network is None else state.network._asdict()
+        tensors = joined({'memory': state.memory.tensors, 'network': network})
+        return Snapshot({**tensors, 'frames': state.frames}, self.origin())
 
     def restore(self, snapshot: Snapshot) -> IaiState:
         """See `Method.restore`."""
+        self.check_origin(snapshot)
         state = self.init_state()
-        check_origin(snapshot, self.save(state).meta)
-        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'network': {}, 'frames': {}}
-        for name, value in snapshot.tensors.items():
-            prefix, _, rest = name.partition('.')
-            parts.setdefault(prefix, {})[rest] = value
+        parts = parts_of(snapshot, 'memory', 'network', 'frames')
         state.memory.restore(parts.pop('memory'))
         network, frames = parts.pop('network'), parts.pop('frames').get('')
         if parts or frames is None or (frames.shape, frames.dtype) != ((), torch.int64):
@@ -285,12 +258,8 @@ class IaiMethod(Method):
         state.frames = frames.to(self.device)
         return state
 
-    def skip_ids(self, state: IaiState, highest_id: int) -> None:
-        """See `Method.skip_ids`."""
-        state.memory.skip_ids(highest_id)
-
     def memory_use(self, state: IaiState) -> dict[str, int]:
         """See `Method.memory_use`."""
         stored = 0 if state.network is None else int(state.network.is_filled.sum())
         limit = self.config.model.stored_frames
-        return state.memory.sizes() | {'stored_frames': stored, 'stored_frames_limit': limit}
+        return super().memory_use(state) | {'stored_frames': stored, 'stored_frames_limit': limit}

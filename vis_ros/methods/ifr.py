@@ -19,22 +19,21 @@ import torch
 from torch import Tensor
 
 from vis_ros.memory import StagedMemory
-from vis_ros.memory.snapshot import Snapshot
+from vis_ros.memory.snapshot import Snapshot, joined
 from vis_ros.methods import _ifr_books as books
 from vis_ros.methods import _ifr_clips as clip_books
 from vis_ros.methods._ifr_clips import Clips, Waiting
 from vis_ros.methods._ifr_config import IfrConfig
-from vis_ros.methods._learned import check_origin, class_names, config_of_file
-from vis_ros.methods.base import Method, register_method
+from vis_ros.methods._learned import NetworkMethod, known_parts_of
+from vis_ros.methods.base import register_method
 from vis_ros.nn.ifr import Features, Ifr, Past, mask_logits
 from vis_ros.nn.ifr.clips import averaged, instances_of
 from vis_ros.nn.ifr.picture import place, prepare
 from vis_ros.nn.ifr.selection import aligned, masks_at_source, shown
 from vis_ros.nn.picture import Placement
-from vis_ros.nn.precision import PRECISIONS
-from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
+from vis_ros.nn.precision import PRECISIONS, autocast
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame, FrameResult
-from vis_ros.structures.options import fixed_values
 
 
 @dataclass
@@ -55,36 +54,29 @@ class IfrState:
 
 
 @register_method('ifr')
-class IfrMethod(Method):
+class IfrMethod(NetworkMethod[Ifr]):
     """Mask2Former whose queries look at the frame, at the frame before, and at the clip."""
 
     Config = IfrConfig
     summary = 'IFR: queries that go from frame to frame segment, classify and track'
-    licence = 'Apache-2.0; weights: see docs/weights.md'
     source = 'You et al. 2022'
     config: IfrConfig
+    class_tensor = 'decoder.classes.bias'
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
-        if weights is None:
-            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
-        if weights.meta.get('part') == 'start':
+        if weights is not None and weights.meta.get('part') == 'start':
             raise ValueError(f'{weights.source}: start of a training only, of vis_ros train ifr')
-        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
+        super().__init__(config, weights=weights, device=device)
+        self.lag = self.config.clip.length - 1 if self.config.mode == 'clip' else 0
+
+    def build(self) -> Ifr:
+        """See `NetworkMethod.build`."""
         clip = self.config.clip
         if clip.stride >= clip.length:
             raise ValueError(
                 f'clip.stride: expected less than clip.length = {clip.length}, got {clip.stride}'
             )
-        head = weights.tensors.get('decoder.classes.bias')
-        self.classes = class_names(
-            self.config.classes, weights.meta, 1 if head is None else len(head)
-        )
-        self.device = torch.device(device)
-        self.lag = clip.length - 1 if self.config.mode == 'clip' else 0
-        with repeatable():
-            model = Ifr(self.config.network, len(self.classes), self.config.model)
-        load_strictly(model, weights)
-        self._model = model.eval().requires_grad_(False).to(self.device)
+        return Ifr(self.config.network, len(self.classes), self.config.model)
 
     def init_state(self) -> IfrState:
         """See `Method.init_state`."""
@@ -121,9 +113,7 @@ class IfrMethod(Method):
         return state, self._end(state) if self.config.mode == 'clip' else []
 
     def _look(self, image: np.ndarray, placement: Placement) -> Features:
-        precision = PRECISIONS[self.config.precision]
-        is_mixed = precision != torch.float32
-        with torch.autocast(self.device.type, precision, enabled=is_mixed):
+        with autocast(self.device, PRECISIONS[self.config.precision]):
             levels, masks = self._model.see(prepare(image, placement, self.device))
         return Features(tuple(level.float() for level in levels), masks.float())
 
@@ -235,18 +225,12 @@ class IfrMethod(Method):
 
     def save(self, state: IfrState) -> Snapshot:
         """See `Method.save`; frames that wait for their clip are not saved."""
-        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
+        parts = {'memory': state.memory.tensors}
         if self.config.mode == 'stream':
-            tensors |= {f'past.{name}': value for name, value in state.past._asdict().items()}
-            tensors['past.owners'] = torch.from_numpy(state.owners)
+            parts['past'] = _past_of(state)
         else:
-            kept = clip_books.to_tensors(state.clips)
-            tensors |= {f'clips.{name}': value for name, value in kept.items()}
-        return Snapshot(tensors, self._origin())
-
-    def _origin(self) -> dict[str, Any]:
-        config = fixed_values(self.config)
-        return {'method': self.name, 'config': config, 'classes': list(self.classes)}
+            parts['clips'] = clip_books.to_tensors(state.clips)
+        return Snapshot(joined(parts), self.origin())
 
     def restore(self, snapshot: Snapshot) -> IfrState:
         """See `Method.restore`.
@@ -254,17 +238,11 @@ class IfrMethod(Method):
         Frames that waited for their clip give no results. The next clip is matched with what was
         last seen of each track.
         """
-        check_origin(snapshot, self._origin())
-        state = self.init_state()
-        parts: dict[str, dict[str, Tensor]] = {'memory': {}}
-        parts['past' if self.config.mode == 'stream' else 'clips'] = {}
-        for name, value in snapshot.tensors.items():
-            prefix, _, rest = name.partition('.')
-            if prefix not in parts:
-                raise ValueError(f'tensors: unexpected {name}')
-            parts[prefix][rest] = value
+        self.check_origin(snapshot)
+        state, is_stream = self.init_state(), self.config.mode == 'stream'
+        parts = known_parts_of(snapshot, 'memory', 'past' if is_stream else 'clips')
         state.memory.restore(parts['memory'])
-        if 'past' in parts:
+        if is_stream:
             self._restore_past(state, parts['past'])
         else:
             state.clips.tracks = clip_books.from_tensors(
@@ -273,7 +251,7 @@ class IfrMethod(Method):
         return state
 
     def _restore_past(self, state: IfrState, tensors: dict[str, Tensor]) -> None:
-        own = {**state.past._asdict(), 'owners': torch.from_numpy(state.owners)}
+        own = _past_of(state)
         expected = {name: (tuple(value.shape), value.dtype) for name, value in own.items()}
         got = {name: (tuple(value.shape), value.dtype) for name, value in tensors.items()}
         if got != expected:
@@ -284,15 +262,16 @@ class IfrMethod(Method):
         state.owners = owners
         state.past = Past(*(tensors[name].to(self.device).clone() for name in Past._fields))
 
-    def skip_ids(self, state: IfrState, highest_id: int) -> None:
-        """See `Method.skip_ids`."""
-        state.memory.skip_ids(highest_id)
-
     def memory_use(self, state: IfrState) -> dict[str, int]:
         """See `Method.memory_use`."""
-        return state.memory.sizes() | {
+        return super().memory_use(state) | {
             'queries': len(state.owners),
             'queries_in_use': int((state.owners >= 0).sum()),
             'waiting_frames': len(state.clips.frames),
             'clip_instances': len(state.clips.tracks.slots),
         }
+
+
+def _past_of(state: IfrState) -> dict[str, Tensor]:
+    """Return what a snapshot holds of the queries of a stream."""
+    return {**state.past._asdict(), 'owners': torch.from_numpy(state.owners)}

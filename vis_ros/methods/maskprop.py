@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from vis_ros.memory import MemoryConfig, StagedMemory
-from vis_ros.memory.snapshot import Snapshot
+from vis_ros.memory.snapshot import Snapshot, joined
 from vis_ros.methods import _maskprop_books as books
-from vis_ros.methods._learned import check_origin, class_names, config_of_file
-from vis_ros.methods.base import Method, register_method
+from vis_ros.methods._learned import NetworkMethod, known_parts_of
+from vis_ros.methods.base import register_method
 from vis_ros.nn.maskprop import DetectionOptions, MaskProp, ModelOptions
 from vis_ros.nn.maskprop.clips import Content, Seen, Window, from_tensors, to_tensors
 from vis_ros.nn.maskprop.config import NETWORKS
@@ -30,10 +30,10 @@ from vis_ros.nn.maskprop.identity import DUPLICATE, assign, identity_scores
 from vis_ros.nn.maskprop.masktrack import identity_logits, match_scores
 from vis_ros.nn.maskprop.perception import Perceived, perceive, propagated_masks
 from vis_ros.nn.maskprop.source import boxes_at_source
-from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.boxes import iou_matrix
 from vis_ros.structures import Frame, FrameResult, Track
-from vis_ros.structures.options import fixed_values, option
+from vis_ros.structures.options import option
 
 
 def _memory() -> MemoryConfig:
@@ -123,7 +123,7 @@ class MaskPropState:
 
 
 @register_method('maskprop')
-class MaskPropMethod(Method):
+class MaskPropMethod(NetworkMethod[MaskProp]):
     """Mask R-CNN, and clip-level tracks around each frame that are matched with each other."""
 
     Config = MaskPropConfig
@@ -131,25 +131,25 @@ class MaskPropMethod(Method):
     licence = 'Apache-2.0; torchvision: BSD-3-Clause; weights: see docs/weights.md'
     source = 'Bertasius and Torresani 2020'
     config: MaskPropConfig
+    class_tensor = 'detector.roi_heads.box_predictor.cls_score.bias'
+    has_background = True
     lag = 6  # of the default configuration
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
-        if weights is None:
-            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
-        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
-        head = weights.tensors.get('detector.roi_heads.box_predictor.cls_score.bias')
-        count = 1 if head is None else len(head) - 1
-        self.classes = class_names(self.config.classes, weights.meta, count)
-        self.device = torch.device(device)
-        self._has_clips = self.config.model.tracking != 'masktrack'
+        super().__init__(config, weights=weights, device=device)
+        self.lag = self.config.lookahead if self._has_clips else 0
+
+    def build(self) -> MaskProp:
+        """See `NetworkMethod.build`."""
         if self._has_clips and self.config.past + self.config.lookahead < 1:
             raise ValueError('past: expected 1 or more with a lookahead of 0, got 0')
-        self.lag = self.config.lookahead if self._has_clips else 0
-        with repeatable():
-            model = MaskProp(self.config.network, len(self.classes), self.config.model)
-        load_strictly(model, weights)
+        model = MaskProp(self.config.network, len(self.classes), self.config.model)
         set_options(model.detector, self.config.detections)
-        self._model = model.eval().requires_grad_(False).to(self.device)
+        return model
+
+    @property
+    def _has_clips(self) -> bool:
+        return self.config.model.tracking != 'masktrack'
 
     def init_state(self) -> MaskPropState:
         """See `Method.init_state`."""
@@ -251,18 +251,13 @@ class MaskPropMethod(Method):
 
     def save(self, state: MaskPropState) -> Snapshot:
         """See `Method.save`; frames whose result is due are saved with what is in them."""
-        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
-        tensors |= {f'clips.{name}': value for name, value in to_tensors(state.window).items()}
+        parts = {'memory': state.memory.tensors, 'clips': to_tensors(state.window)}
         meta = {
-            **self._origin(),
+            **self.origin(),
             'frame_ids': [seen.frame_id for seen in state.window.frames.values()],
             'restarts': sorted(state.restarts),
         }
-        return Snapshot(tensors, meta)
-
-    def _origin(self) -> dict[str, Any]:
-        config = fixed_values(self.config)
-        return {'method': self.name, 'config': config, 'classes': list(self.classes)}
+        return Snapshot(joined(parts), meta)
 
     def restore(self, snapshot: Snapshot) -> MaskPropState:
         """See `Method.restore`.
@@ -270,11 +265,11 @@ class MaskPropMethod(Method):
         Frames that were due go on to be centres of clips, so that identities come out as if there
         had been no break; but nobody has their images any more, so they give no results.
         """
-        check_origin(snapshot, self._origin())
+        self.check_origin(snapshot)
         frame_ids, restarts = snapshot.meta.get('frame_ids'), snapshot.meta.get('restarts')
         if not isinstance(frame_ids, list) or not isinstance(restarts, list):
             raise ValueError(f'expected lists, got frame_ids {frame_ids}, restarts {restarts}')
-        state, parts = self.init_state(), books.split(snapshot.tensors)
+        state, parts = self.init_state(), known_parts_of(snapshot, 'memory', 'clips')
         state.memory.restore(parts['memory'])
         from_tensors(parts['clips'], frame_ids, state.window, self.device)
         highest = max((int(old.owners.max(initial=-1)) for old in state.window.tracks), default=-1)
@@ -283,14 +278,10 @@ class MaskPropMethod(Method):
         state.restarts = {*restarts, state.window.newest + 1}
         return state
 
-    def skip_ids(self, state: MaskPropState, highest_id: int) -> None:
-        """See `Method.skip_ids`."""
-        state.memory.skip_ids(highest_id)
-
     def memory_use(self, state: MaskPropState) -> dict[str, int]:
         """See `Method.memory_use`."""
         window = state.window
-        return state.memory.sizes() | {
+        return super().memory_use(state) | {
             'ring_frames': len(window.frames),
             'ring_limit': window.past + window.lookahead + 1,
             'clip_tracks': sum(len(old.owners) for old in window.tracks),

@@ -12,33 +12,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.report import report_tracks
-from vis_ros.memory.snapshot import Snapshot
-from vis_ros.methods._learned import (
-    check_origin,
-    class_names,
-    config_of_file,
-    masks_of_labels,
-)
-from vis_ros.methods.base import Method, register_method
+from vis_ros.memory.snapshot import Snapshot, joined, parts_of
+from vis_ros.methods._learned import NetworkMethod, masks_of_labels
+from vis_ros.methods.base import register_method
 from vis_ros.nn.batches import one_of
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.masks import label_boxes, label_image
 from vis_ros.nn.rgnn.model import Detected, RgnnVis, Seen
 from vis_ros.nn.rgnn.state import RgnnState, Tracks
-from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.batch import as_a_whole, attempt
-from vis_ros.structures.options import fixed_values, option
+from vis_ros.structures.options import option
 
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
 
@@ -92,28 +86,29 @@ class RgnnVisState:
 
 
 @register_method('rgnnvis')
-class RgnnVisMethod(Method):
+class RgnnVisMethod(NetworkMethod[RgnnVis]):
     """YOLACT, and a recurrent graph network that associates, scores and re-weights masks."""
 
     Config = RgnnVisConfig
     summary = 'RGNNVIS: YOLACT and a recurrent graph network over tracks and detections'
-    licence = 'Apache-2.0; weights: see docs/weights.md'
     source = 'Johnander et al. 2021'
     config: RgnnVisConfig
+    class_tensor = 'detector.semantic.bias'
     takes_batches = True
 
-    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
-        if weights is None:
-            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
-        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
-        head = weights.tensors.get('detector.semantic.bias')
-        count = 1 if head is None else len(head)
-        self.classes = class_names(self.config.classes, weights.meta, count)
-        self.device = torch.device(device)
-        with repeatable():
-            model = RgnnVis(self.config.network, len(self.classes) + 1, self.config.tracker)
-        _load(model, weights)
-        self._model = model.eval().requires_grad_(False).to(self.device)
+    def build(self) -> RgnnVis:
+        """See `NetworkMethod.build`."""
+        return RgnnVis(self.config.network, len(self.classes) + 1, self.config.tracker)
+
+    def load(self, model: RgnnVis, weights: LoadedWeights) -> None:
+        """See `NetworkMethod.load`; a detector alone is not enough."""
+        has_tracker = any(name.startswith('tracker.') for name in weights.tensors)
+        if weights.tensors and not has_tracker:
+            raise ValueError(
+                f'weights: {weights.source} holds a detector only. The tracker has to be trained '
+                'on top of it; its official weights were never published.'
+            )
+        super().load(model, weights)
 
     def init_state(self) -> RgnnVisState:
         """See `Method.init_state`."""
@@ -236,50 +231,19 @@ class RgnnVisMethod(Method):
 
     def save(self, state: RgnnVisState) -> Snapshot:
         """See `Method.save`."""
-        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
-        tensors |= {
-            f'empty.{name}': value
-            for name, value in state.empty._asdict().items()
-            if value.numel()
-        }
-        meta = {
-            'method': self.name,
-            'config': fixed_values(self.config),
-            'classes': list(self.classes),
-        }
-        return Snapshot(tensors, meta)
+        empty = {name: value for name, value in state.empty._asdict().items() if value.numel()}
+        return Snapshot(joined({'memory': state.memory.tensors, 'empty': empty}), self.origin())
 
     def restore(self, snapshot: Snapshot) -> RgnnVisState:
         """See `Method.restore`."""
+        self.check_origin(snapshot)
         state = self.init_state()
-        check_origin(snapshot, self.save(state).meta)
-        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'empty': {}}
-        for name, value in snapshot.tensors.items():
-            prefix, _, rest = name.partition('.')
-            parts.setdefault(prefix, {})[rest] = value
+        parts = parts_of(snapshot, 'memory', 'empty')
         state.memory.restore(parts.pop('memory'))
         state.empty = _empty_of(parts.pop('empty'), state.empty)
         if parts:
             raise ValueError(f'tensors: unexpected {sorted(parts)}')
         return state
-
-    def skip_ids(self, state: RgnnVisState, highest_id: int) -> None:
-        """See `Method.skip_ids`."""
-        state.memory.skip_ids(highest_id)
-
-    def memory_use(self, state: RgnnVisState) -> dict[str, int]:
-        """See `Method.memory_use`."""
-        return state.memory.sizes()
-
-
-def _load(model: RgnnVis, weights: LoadedWeights) -> None:
-    has_tracker = any(name.startswith('tracker.') for name in weights.tensors)
-    if weights.tensors and not has_tracker:
-        raise ValueError(
-            f'weights: {weights.source} holds a detector only. The tracker has to be trained on '
-            'top of it; its official weights were never published.'
-        )
-    load_strictly(model, weights)
 
 
 def _empty_of(parts: Mapping[str, Tensor], like: Tracks) -> Tracks:

@@ -12,27 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.report import report_tracks
-from vis_ros.memory.snapshot import Snapshot
-from vis_ros.methods._learned import (
-    check_origin,
-    class_names,
-    config_of_file,
-    masks_of_labels,
-    with_probabilities,
-)
-from vis_ros.methods.base import Method, register_method
+from vis_ros.memory.snapshot import Snapshot, joined, parts_of
+from vis_ros.methods._learned import NetworkMethod, masks_of_labels, with_probabilities
+from vis_ros.methods.base import register_method
 from vis_ros.nn.condinst import place, prepare, video_config
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.head import places
 from vis_ros.nn.condinst.masks import CONTROLLERS
-from vis_ros.nn.precision import PRECISIONS
+from vis_ros.nn.precision import PRECISIONS, autocast
 from vis_ros.nn.rgnn.masks import label_boxes
 from vis_ros.nn.visstg import Scene, Visstg, VisstgOptions, VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.association import resolve
@@ -46,9 +39,8 @@ from vis_ros.nn.visstg.instances import (
     view_of,
 )
 from vis_ros.nn.visstg.selection import Found, pixel_owners
-from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.structures import Frame, FrameResult
-from vis_ros.structures.options import fixed_values, option
+from vis_ros.structures.options import option
 
 _PREFIX = 'visstg_'  # of what the track memory keeps of each instance
 _SUMS, _FRAMES = 'visstg_class_sums', 'visstg_frames'
@@ -112,28 +104,18 @@ class VisstgState:
 
 
 @register_method('visstg')
-class VisstgMethod(Method):
+class VisstgMethod(NetworkMethod[Visstg]):
     """CenterNet and CondInst on features that a graph has mixed with those of known instances."""
 
     Config = VisstgConfig
     summary = 'VisSTG: a graph of instances and places detects, segments and tracks'
-    licence = 'Apache-2.0; weights: see docs/weights.md'
     source = 'Wang et al. 2021'
     config: VisstgConfig
+    class_tensor = 'plain.heat.bias'
 
-    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
-        if weights is None:
-            raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
-        super().__init__(config_of_file(config, weights.meta), weights=weights, device=device)
-        head = weights.tensors.get('plain.heat.bias')
-        count = 1 if head is None else len(head)
-        self.classes = class_names(self.config.classes, weights.meta, count)
-        self.device = torch.device(device)
-        sizes = video_config(self.config.network, len(self.classes))
-        with repeatable():
-            model = Visstg(sizes, self.config.model)
-        load_strictly(model, weights)
-        self._model = model.eval().requires_grad_(False).to(self.device)
+    def build(self) -> Visstg:
+        """See `NetworkMethod.build`."""
+        return Visstg(video_config(self.config.network, len(self.classes)), self.config.model)
 
     def init_state(self) -> VisstgState:
         """See `Method.init_state`."""
@@ -177,9 +159,7 @@ class VisstgMethod(Method):
         return state, [result]
 
     def _look(self, image: Tensor) -> tuple[Tensor, ...]:
-        precision = PRECISIONS[self.config.precision]
-        is_mixed = precision != torch.float32
-        with torch.autocast(self.device.type, precision, enabled=is_mixed):
+        with autocast(self.device, PRECISIONS[self.config.precision]):
             levels = self._model.look(image)
         return tuple(level.float() for level in levels)
 
@@ -237,25 +217,16 @@ class VisstgMethod(Method):
 
     def save(self, state: VisstgState) -> Snapshot:
         """See `Method.save`."""
-        tensors = {f'memory.{name}': value for name, value in state.memory.tensors.items()}
+        scene = {}
         if state.scene is not None:
-            tensors |= {f'scene.{n}': value for n, value in state.scene._asdict().items()}
-            tensors['scene.size'] = torch.tensor(state.size)
-        meta = {
-            'method': self.name,
-            'config': fixed_values(self.config),
-            'classes': list(self.classes),
-        }
-        return Snapshot(tensors, meta)
+            scene = {**state.scene._asdict(), 'size': torch.tensor(state.size)}
+        return Snapshot(joined({'memory': state.memory.tensors, 'scene': scene}), self.origin())
 
     def restore(self, snapshot: Snapshot) -> VisstgState:
         """See `Method.restore`."""
+        self.check_origin(snapshot)
         state = self.init_state()
-        check_origin(snapshot, self.save(state).meta)
-        parts: dict[str, dict[str, Tensor]] = {'memory': {}, 'scene': {}}
-        for name, value in snapshot.tensors.items():
-            prefix, _, rest = name.partition('.')
-            parts.setdefault(prefix, {})[rest] = value
+        parts = parts_of(snapshot, 'memory', 'scene')
         state.memory.restore(parts.pop('memory'))
         scene = parts.pop('scene')
         if parts:
@@ -280,11 +251,3 @@ class VisstgMethod(Method):
             raise ValueError(f'scene: expected {expected}, got {got}')
         parts = (tensors[name].to(self.device).clone() for name in Scene._fields)
         return Scene(*parts), (rows, columns)
-
-    def skip_ids(self, state: VisstgState, highest_id: int) -> None:
-        """See `Method.skip_ids`."""
-        state.memory.skip_ids(highest_id)
-
-    def memory_use(self, state: VisstgState) -> dict[str, int]:
-        """See `Method.memory_use`."""
-        return state.memory.sizes()

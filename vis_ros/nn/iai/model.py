@@ -20,6 +20,7 @@ from vis_ros.nn.iai.block import AssociationBlock, Encoded
 from vis_ros.nn.iai.config import IaiOptions, IaiSizes
 from vis_ros.nn.iai.identification import IdBank, IdHead
 from vis_ros.nn.iai.memory import CELL, IaiMemory, Impression, begin, remember, resized
+from vis_ros.nn.precision import autocast
 from vis_ros.nn.yolact.backbone import Taps
 
 _CHANNELS = {'small': 64}  # of the association block; 256 for all others
@@ -114,13 +115,12 @@ class Iai(nn.Module):
             memory: What was before; None for first frames.
             precision: Of all but the association block; what comes out is float32.
         """
-        kind, is_mixed = image.device.type, precision != torch.float32
-        with torch.autocast(kind, precision, enabled=is_mixed):
+        with autocast(image.device, precision):
             taps = self.image.look(image)
         taps, encoded = self.associate(Taps(*(tap.float() for tap in taps)), memory)
-        with torch.autocast(kind, precision, enabled=is_mixed):
+        with autocast(image.device, precision):
             output, logits = self.interpret(taps)
-        if is_mixed:
+        if precision != torch.float32:
             dense = Dense(*(part.float() for part in output.dense))
             output = output._replace(dense=dense, features=output.features.float())
             logits = None if logits is None else logits.float()
