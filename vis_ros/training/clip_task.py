@@ -43,6 +43,10 @@ Losses = Callable[[Any, Tensor, Truth], dict[str, Tensor]]
 """From a network, images uint8 (B, T, H, W, 3) and their objects to scalars, with `total`."""
 
 
+def _views() -> AugmentConfig:
+    return AugmentConfig(fit_height=360, fit_width=640, low=1.0, high=1.0, center_rule=False)
+
+
 @dataclass(frozen=True)
 class ClipRecipe:
     """How a method is trained on clips: what is the same for all methods."""
@@ -78,7 +82,7 @@ class ClipRecipe:
         0, 'First frames of each of them that are looked at; 0: all.', minimum=0, maximum=10**6
     )
     data: DataConfig = field(default_factory=DataConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: AugmentConfig = field(default_factory=_views)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
     def __post_init__(self) -> None:
@@ -175,9 +179,10 @@ class ClipTask(Task):
     def frames(self, length: int, rng: np.random.Generator) -> list[int]:
         """Return which frames of a video of some length make a clip."""
 
-    @abstractmethod
     def options(self) -> dict[str, Any]:
         """Return the options of the method that the file holds, by parts such as `model`."""
+        recipe = self._recipe
+        return {'network': recipe.network, 'model': recipe.model, 'detections': recipe.detections}
 
     def item(self, epoch: int, place: int) -> Clip:
         """See `Task.item`: a clip of another video at each place of an epoch."""

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vis_ros.data.augment import AugmentConfig
 from vis_ros.data.clip import Truth
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.iai import Iai, IaiOptions, IaiSelection
@@ -29,10 +28,6 @@ from vis_ros.training.schedule import ScheduleConfig
 
 _BATCH, _EPOCHS = 16, 12
 _EPOCH = 5 * 2238 // _BATCH
-
-
-def _views() -> AugmentConfig:
-    return AugmentConfig(fit_height=360, fit_width=640, low=1.0, high=1.0, center_rule=False)
 
 
 def _schedule() -> ScheduleConfig:
@@ -73,7 +68,6 @@ class IaiRecipe(ClipRecipe):
         minimum=1,
         maximum=1000,
     )
-    augment: AugmentConfig = field(default_factory=_views)
     model: IaiOptions = field(default_factory=IaiOptions)
     detections: IaiSelection = field(default_factory=IaiSelection)
     loss: IaiLossConfig = field(default_factory=IaiLossConfig)
@@ -114,13 +108,7 @@ class IaiTask(ClipTask):
 
     def options(self) -> dict[str, Any]:
         """See `ClipTask.options`; a stream has as many tracks as the network has identities."""
-        recipe: IaiRecipe = self._recipe
-        return {
-            'network': recipe.network,
-            'model': recipe.model,
-            'detections': recipe.detections,
-            'memory.capacity': recipe.model.ids - 1,
-        }
+        return {**super().options(), 'memory.capacity': self._recipe.model.ids - 1}
 
 
 def clip_losses(

@@ -17,10 +17,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
-from vis_ros.data.augment import AugmentConfig
-from vis_ros.data.clip import Truth
 from vis_ros.nn.ifr import Ifr, IfrOptions, IfrSelection
 from vis_ros.nn.ifr.config import NETWORKS
 from vis_ros.structures.options import option
@@ -29,10 +27,6 @@ from vis_ros.training.ifr_loss import IfrLossConfig, ifr_loss
 from vis_ros.training.schedule import ScheduleConfig
 
 _WIDEST = 16 / 9  # of a picture that the network is trained for
-
-
-def _views() -> AugmentConfig:
-    return AugmentConfig(fit_height=360, fit_width=640, low=1.0, high=1.0, center_rule=False)
 
 
 def _schedule() -> ScheduleConfig:
@@ -84,7 +78,6 @@ class IfrRecipe(ClipRecipe):
         minimum=1,
         maximum=1000,
     )
-    augment: AugmentConfig = field(default_factory=_views)
     model: IfrOptions = field(default_factory=IfrOptions)
     detections: IfrSelection = field(default_factory=IfrSelection)
     loss: IfrLossConfig = field(default_factory=IfrLossConfig)
@@ -113,7 +106,7 @@ class IfrTask(ClipTask):
 
     def losses(self) -> Losses:
         """See `ClipTask.losses`."""
-        return partial(_losses, config=self._recipe.loss)
+        return partial(ifr_loss, config=self._recipe.loss)
 
     def rates(self) -> dict[float, list[nn.Parameter]]:
         """See `Task.rates`: the backbone learns more slowly."""
@@ -134,21 +127,6 @@ class IfrTask(ClipTask):
         """See `ClipTask.frames`."""
         recipe: IfrRecipe = self._recipe
         return frames_around(length, rng.random(recipe.frames), recipe.max_gap)
-
-    def options(self) -> dict[str, Any]:
-        """See `ClipTask.options`."""
-        recipe: IfrRecipe = self._recipe
-        return {
-            'network': recipe.network,
-            'model': recipe.model,
-            'detections': recipe.detections,
-        }
-
-
-def _losses(
-    model: Ifr, images: Tensor, truth: Truth, *, config: IfrLossConfig
-) -> dict[str, Tensor]:
-    return ifr_loss(model, images, truth, config)
 
 
 def frames_around(length: int, draws: np.ndarray, max_gap: int) -> list[int]:

@@ -17,10 +17,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from vis_ros.data.augment import AugmentConfig
-from vis_ros.data.clip import Truth
 from vis_ros.nn.maskprop import DetectionOptions, MaskProp, ModelOptions
 from vis_ros.nn.maskprop.config import NETWORKS
 from vis_ros.structures.options import option
@@ -109,7 +107,7 @@ class MaskPropTask(ClipTask):
 
     def losses(self) -> Losses:
         """See `ClipTask.losses`."""
-        return partial(_losses, config=self._recipe.loss)
+        return partial(maskprop_loss, config=self._recipe.loss)
 
     def picture_size(self, network: Any) -> tuple[int, int]:
         """See `ClipTask.picture_size`."""
@@ -118,21 +116,6 @@ class MaskPropTask(ClipTask):
     def frames(self, length: int, rng: np.random.Generator) -> list[int]:
         """See `ClipTask.frames`."""
         return list(pair_around(length, rng.random(), rng.random(), self._recipe.max_gap))
-
-    def options(self) -> dict[str, Any]:
-        """See `ClipTask.options`."""
-        recipe: MaskPropRecipe = self._recipe
-        return {
-            'network': recipe.network,
-            'model': recipe.model,
-            'detections': recipe.detections,
-        }
-
-
-def _losses(
-    model: MaskProp, images: Tensor, truth: Truth, *, config: MaskPropLossConfig
-) -> dict[str, Tensor]:
-    return maskprop_loss(model, images, truth, config)
 
 
 def pair_around(length: int, first: float, second: float, max_gap: int) -> tuple[int, int]:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vis_ros.data.augment import AugmentConfig
 from vis_ros.data.clip import Truth
 from vis_ros.nn.condinst import video_config
 from vis_ros.nn.condinst.config import NETWORKS
@@ -31,10 +30,6 @@ from vis_ros.training.visstg_loss import VisstgLossConfig, pair_frames, visstg_l
 
 _BATCH, _EPOCHS = 16, 24
 _EPOCH = 2238 * 27 // _BATCH
-
-
-def _views() -> AugmentConfig:
-    return AugmentConfig(fit_height=360, fit_width=640, low=1.0, high=1.0, center_rule=False)
 
 
 def _schedule() -> ScheduleConfig:
@@ -67,7 +62,6 @@ class VisstgRecipe(ClipRecipe):
     max_gap: int = option(
         4, 'Largest distance of the frames of a pair.', unit='frames', minimum=1, maximum=1000
     )
-    augment: AugmentConfig = field(default_factory=_views)
     model: VisstgOptions = field(default_factory=VisstgOptions)
     detections: VisstgSelection = field(default_factory=VisstgSelection)
     tracking: VisstgTracking = field(default_factory=VisstgTracking)
@@ -108,13 +102,7 @@ class VisstgTask(ClipTask):
 
     def options(self) -> dict[str, Any]:
         """See `ClipTask.options`."""
-        recipe: VisstgRecipe = self._recipe
-        return {
-            'network': recipe.network,
-            'model': recipe.model,
-            'detections': recipe.detections,
-            'tracking': recipe.tracking,
-        }
+        return {**super().options(), 'tracking': self._recipe.tracking}
 
 
 def pair_losses(
