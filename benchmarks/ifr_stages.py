@@ -16,15 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
-from stages import Stopwatch, machine
+from stages import machine
+from stopwatch import Stopwatch, noted
 
 from vis_ros.methods import ifr
 from vis_ros.methods.ifr import IfrMethod, IfrState
@@ -80,11 +79,10 @@ def frames(method: IfrMethod, count: int) -> Iterator[Frame]:
         yield Frame(images[index % 4], index * _PERIOD_NS)
 
 
-@contextmanager
-def noted(method: IfrMethod, watch: Stopwatch) -> Iterator[None]:
-    """Let the stages of the method's steps note when they end, but for the last one."""
+def places_of(method: IfrMethod) -> Sequence[tuple[Any, str, str]]:
+    """Return where the stages of the method's steps end, but for the last one; see `noted`."""
     model = method._model
-    places = (
+    return (
         (ifr, 'prepare', 'input'),
         (model.backbone, 'forward', 'backbone'),
         (model, 'see', 'pixel decoder'),
@@ -92,20 +90,6 @@ def noted(method: IfrMethod, watch: Stopwatch) -> Iterator[None]:
         (ifr, 'shown', 'mask logits, selection'),
         (ifr, 'masks_at_source', 'masks in the image'),
     )
-    with ExitStack() as stack:
-        for owner, name, stage in places:
-            then = _noting(getattr(owner, name), watch, stage)
-            stack.enter_context(patch.object(owner, name, then))
-        yield
-
-
-def _noting(work: Callable[..., Any], watch: Stopwatch, stage: str) -> Callable[..., Any]:
-    def call(*args: Any, **named: Any) -> Any:
-        result = work(*args, **named)
-        watch.note(stage)
-        return result
-
-    return call
 
 
 def stages_of(method: IfrMethod, repetitions: int, warm_up: int) -> dict[str, float]:
@@ -117,7 +101,7 @@ def stages_of(method: IfrMethod, repetitions: int, warm_up: int) -> dict[str, fl
     state, spans = method.init_state(), []
     for frame in frames(method, warm_up + repetitions):
         watch = Stopwatch(method.device)
-        with noted(method, watch):
+        with noted(places_of(method), watch):
             watch.note('')
             state, _ = method.step(state, frame)
             watch.note(STAGES[-1])

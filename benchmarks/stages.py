@@ -22,15 +22,14 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
 from full_tracker import CLASSES, FullTracker
+from stopwatch import Stopwatch, noted
 
 from vis_ros.methods import rgnnvis
 
@@ -52,44 +51,10 @@ MAX_SHARE = 0.15
 MIN_FPS = 150.0
 
 
-class Stopwatch:
-    """Notes moments; on a GPU each is an event in the stream, beside the time on the host."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        is_alone = device.type == 'cpu' and torch.get_num_threads() == 1
-        self._clock = time.thread_time if is_alone else time.perf_counter
-        self._names: list[str] = []
-        self._events: list[Any] = []
-        self._host_s: list[float] = []
-
-    def note(self, name: str) -> None:
-        """Note that a stage ends now; the first note of all is the start."""
-        if self._device.type == 'cuda':
-            event = torch.cuda.Event(enable_timing=True)
-            event.record()
-            self._events.append(event)
-        self._names.append(name)
-        self._host_s.append(self._clock())
-
-    def spans_ms(self) -> dict[str, float]:
-        """Return the duration of each stage on the device; waits for it."""
-        if self._device.type != 'cuda':
-            return self.host_spans_ms()
-        torch.cuda.synchronize(self._device)
-        pairs = zip(self._events[:-1], self._events[1:], strict=True)
-        return dict(zip(self._names[1:], (a.elapsed_time(b) for a, b in pairs), strict=True))
-
-    def host_spans_ms(self) -> dict[str, float]:
-        """Return how long the host took for each stage, on a GPU mostly to queue it."""
-        return dict(zip(self._names[1:], (np.diff(self._host_s) * 1e3).tolist(), strict=True))
-
-
-@contextmanager
-def noted(case: FullTracker, watch: Stopwatch) -> Iterator[None]:
-    """Let the stages of the case's steps note when they end, but for the last one."""
+def places_of(case: FullTracker) -> Sequence[tuple[Any, str, str]]:
+    """Return where the stages of the case's steps end, but for the last one; see `noted`."""
     model, tracker = case.model, case.model.tracker
-    places = (
+    return (
         (rgnnvis, 'prepare', 'input'),
         (model.detector.backbone, 'forward', 'backbone'),
         (model.detector.head, 'forward', 'pyramid, prototypes, head'),
@@ -100,20 +65,6 @@ def noted(case: FullTracker, watch: Stopwatch) -> Iterator[None]:
         (tracker, 'segment', 'masks'),
         (rgnnvis, 'label_image', 'label image'),
     )
-    with ExitStack() as stack:
-        for owner, name, stage in places:
-            then = _noting(getattr(owner, name), watch, stage)
-            stack.enter_context(patch.object(owner, name, then))
-        yield
-
-
-def _noting(work: Callable[..., Any], watch: Stopwatch, stage: str) -> Callable[..., Any]:
-    def call(*args: Any, **named: Any) -> Any:
-        result = work(*args, **named)
-        watch.note(stage)
-        return result
-
-    return call
 
 
 def spans_of_step(case: FullTracker) -> tuple[dict[str, float], dict[str, float]]:
@@ -123,7 +74,7 @@ def spans_of_step(case: FullTracker) -> tuple[dict[str, float], dict[str, float]
         RuntimeError: The step did not go through all stages once, in their order.
     """
     watch = Stopwatch(case.device)
-    with noted(case, watch):
+    with noted(places_of(case), watch):
         watch.note('')
         case.step()
         watch.note(STAGES[-1])

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
 
 import stages
 from full_tracker import FullTracker, ellipses
+from stopwatch import Stopwatch
 
 from vis_ros.methods import rgnnvis
 from vis_ros.nn.yolact import rgnnvis_config
@@ -82,7 +83,7 @@ def test_on_a_gpu_events_count_and_are_read_after_one_wait(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, 'Event', Event)
     monkeypatch.setattr(torch.cuda, 'synchronize', lambda device: calls.append('wait'))
-    watch = stages.Stopwatch(torch.device('cuda'))
+    watch = Stopwatch(torch.device('cuda'))
     for name in ('', 'a', 'b'):
         watch.note(name)
     assert watch.spans_ms() == {'a': 10.0, 'b': 10.0}
