@@ -2,55 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The arguments of replay_eval.launch.py as the command gets them; ROS 2 is stood in for."""
 
-import runpy
-import sys
 import types
-from pathlib import Path
 
 import pytest
+from launch_stand_ins import check_declarations, run_launch_file, with_defaults
 
 from vis_ros.cli.evaluate_options import check_form
 from vis_ros.cli.main import build_parser
-
-FILE = Path(__file__).parents[2] / 'launch/replay_eval.launch.py'
-
-
-class Recorded:
-    """Stands in for every class of launch: keeps what it was made with."""
-
-    def __init__(self, *values, **named):
-        self.values = values
-        self.named = named
-
-    def perform(self, context):
-        """As a `LaunchConfiguration` does."""
-        return context[self.values[0]]
 
 
 @pytest.fixture
 def launch_file(monkeypatch):
     """Return what the launch file defines."""
-    names = {
-        'launch': ('LaunchContext', 'LaunchDescription'),
-        'launch.actions': ('DeclareLaunchArgument', 'ExecuteProcess', 'OpaqueFunction'),
-        'launch.events': (),
-        'launch.events.process': ('ProcessExited',),
-        'launch.substitutions': ('LaunchConfiguration', 'PathJoinSubstitution'),
-        'launch_ros': (),
-        'launch_ros.substitutions': ('ExecutableInPackage', 'FindPackageShare'),
-    }
-    for module, members in names.items():
-        stand_in = types.ModuleType(module)
-        for member in members:
-            setattr(stand_in, member, type(member, (Recorded,), {}))
-        monkeypatch.setitem(sys.modules, module, stand_in)
-    return runpy.run_path(str(FILE))
+    return run_launch_file('replay_eval.launch.py', monkeypatch)
 
 
 def command(launch_file, **given):
     """Return the words of the process that runs with these launch arguments."""
-    defaults = {name: default for name, (default, _) in launch_file['ARGUMENTS'].items()}
-    (process,) = launch_file['evaluation']({**defaults, 'params_file': '/p.yaml', **given})
+    (process,) = launch_file['evaluation'](with_defaults(launch_file, **given))
     program, *words = process.named['cmd']
     assert type(program).__name__ == 'ExecutableInPackage'
     assert 'shell' not in process.named
@@ -106,10 +75,6 @@ def test_its_failure_is_the_failure_of_the_launch(launch_file):
 
 
 def test_every_argument_is_declared_and_the_bag_is_required(launch_file):
-    (actions,) = launch_file['generate_launch_description']().values
-    declared = {a.values[0]: a.named for a in actions if a.values}
-    assert set(declared) == {*launch_file['ARGUMENTS'], 'params_file'}
-    assert all(named['description'] for named in declared.values())
+    declared = check_declarations(launch_file)
     required = [name for name, named in declared.items() if named['default_value'] is None]
     assert required == ['bag']
-    assert actions[-1].named['function'] is not None

@@ -2,55 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node of tracker_multi.launch.py; ROS 2 is stood in for."""
 
-import runpy
-import sys
-import types
-from pathlib import Path
-
 import pytest
+from launch_stand_ins import check_declarations, run_launch_file, with_defaults
 
 from vis_ros.ros.parameters import NodeParameters
 from vis_ros.structures.options import options_of
-
-FILE = Path(__file__).parents[2] / 'launch/tracker_multi.launch.py'
-
-
-class Recorded:
-    """Stands in for every class of launch: keeps what it was made with."""
-
-    def __init__(self, *values, **named):
-        self.values = values
-        self.named = named
-
-    def perform(self, context):
-        """As a `LaunchConfiguration` and a `PathJoinSubstitution` do."""
-        (value,) = self.values
-        return context[value] if isinstance(value, str) else f'/share/{"/".join(value[1:])}'
 
 
 @pytest.fixture
 def launch_file(monkeypatch):
     """Return what the launch file defines."""
-    names = {
-        'launch': ('LaunchContext', 'LaunchDescription'),
-        'launch.actions': ('DeclareLaunchArgument', 'OpaqueFunction'),
-        'launch.substitutions': ('LaunchConfiguration', 'PathJoinSubstitution'),
-        'launch_ros': (),
-        'launch_ros.actions': ('Node',),
-        'launch_ros.substitutions': ('FindPackageShare',),
-    }
-    for module, members in names.items():
-        stand_in = types.ModuleType(module)
-        for member in members:
-            setattr(stand_in, member, type(member, (Recorded,), {}))
-        monkeypatch.setitem(sys.modules, module, stand_in)
-    return runpy.run_path(str(FILE))
+    return run_launch_file('tracker_multi.launch.py', monkeypatch)
 
 
 def node(launch_file, **given):
     """Return what the node is made with for these launch arguments."""
-    defaults = {name: default for name, (default, _) in launch_file['ARGUMENTS'].items()}
-    (made,) = launch_file['tracker']({**defaults, 'params_file': '/p.yaml', **given})
+    (made,) = launch_file['tracker'](with_defaults(launch_file, **given))
     return made.named
 
 
@@ -128,8 +95,4 @@ def test_wrong_arguments(launch_file):
 
 
 def test_every_argument_is_declared(launch_file):
-    (actions,) = launch_file['generate_launch_description']().values
-    declared = {a.values[0]: a.named for a in actions if a.values}
-    assert set(declared) == {*launch_file['ARGUMENTS'], 'params_file'}
-    assert all(named['description'] for named in declared.values())
-    assert actions[-1].named['function'] is not None
+    check_declarations(launch_file)

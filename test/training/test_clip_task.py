@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from killed_training import check_going_on
 from synth_world import write_data
 
-from vis_ros.data.clip import Clip
 from vis_ros.pipeline.build import build_method
 from vis_ros.structures import Frame
 from vis_ros.structures.options import build_config
 from vis_ros.synth.config import CLASSES
 from vis_ros.training.clip_task import ClipTask
-from vis_ros.training.loop import MODEL, fit, make_fabric
+from vis_ros.training.loop import MODEL
 from vis_ros.training.maskprop import pair_around
 from vis_ros.training.stages import STAGES
 from vis_ros.training.visstg import VisstgTask
@@ -135,33 +134,7 @@ def test_the_file_holds_all_that_is_needed_to_run_it(
     method.flush(state)
 
 
-class Killed(VisstgTask):
-    fails_at: tuple[int, int] | None = None
-
-    def item(self, epoch: int, place: int) -> Clip:
-        if (epoch, place) == self.fails_at:
-            raise RuntimeError('killed')
-        return super().item(epoch, place)
-
-
-def train(
-    world: dict[str, Any], folder: Path, fails_at: tuple[int, int] | None = None
-) -> dict[str, torch.Tensor]:
-    values = {**world, 'model.rounds': 1, 'schedule.checkpoint_every': 1}
-    recipe: Any = build_config(STAGES['visstg'].Recipe, values)
-    stage = Killed(recipe)
-    stage.fails_at = fails_at
-    fabric = make_fabric('cpu', recipe.schedule.precision)
-    assert fit(stage, recipe.schedule, folder, fabric=fabric, recipe={}, with_bar=False)
-    return load_file(folder / MODEL)
-
-
 def test_after_a_kill_it_goes_on_to_the_very_same_result(
     world: dict[str, Any], tmp_path: Path
 ) -> None:
-    whole = train(world, tmp_path / 'whole')
-    with pytest.raises(RuntimeError, match='killed'):
-        train(world, tmp_path / 'parts', (2, 1))
-    parts = train(world, tmp_path / 'parts')
-    assert whole.keys() == parts.keys()
-    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    check_going_on(VisstgTask, {**world, 'model.rounds': 1}, tmp_path)

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from killed_training import check_going_on
 from synth_world import write_data
 
-from vis_ros.data.clip import Clip
 from vis_ros.nn.ifr import IfrSizes, sizes_of
 from vis_ros.nn.ifr import model as model_module
 from vis_ros.pipeline.weights import write_weights
 from vis_ros.structures.options import build_config
 from vis_ros.training.ifr import IfrRecipe, IfrTask, frames_around
-from vis_ros.training.loop import MODEL, fit, make_fabric
 
 TINY = IfrSizes('slim18', None, 192, 320, 32, 1, 32, 2, 32, 4, 6)
 QUICK: dict[str, Any] = {
@@ -121,32 +119,7 @@ def test_it_learns_its_clips_by_heart(world: dict[str, Any]) -> None:
         assert min(row[name] for row in totals[-4:]) < 0.7 * totals[0][name], name
 
 
-class Killed(IfrTask):
-    fails_at: tuple[int, int] | None = None
-
-    def item(self, epoch: int, place: int) -> Clip:
-        if (epoch, place) == self.fails_at:
-            raise RuntimeError('killed')
-        return super().item(epoch, place)
-
-
-def train(
-    world: dict[str, Any], folder: Path, fails_at: tuple[int, int] | None = None
-) -> dict[str, torch.Tensor]:
-    recipe: Any = build_config(IfrRecipe, {**world, 'schedule.checkpoint_every': 1})
-    stage = Killed(recipe)
-    stage.fails_at = fails_at
-    fabric = make_fabric('cpu', recipe.schedule.precision)
-    assert fit(stage, recipe.schedule, folder, fabric=fabric, recipe={}, with_bar=False)
-    return load_file(folder / MODEL)
-
-
 def test_after_a_kill_it_goes_on_to_the_very_same_result(
     world: dict[str, Any], tmp_path: Path
 ) -> None:
-    whole = train(world, tmp_path / 'whole')
-    with pytest.raises(RuntimeError, match='killed'):
-        train(world, tmp_path / 'parts', (2, 1))
-    parts = train(world, tmp_path / 'parts')
-    assert whole.keys() == parts.keys()
-    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    check_going_on(IfrTask, world, tmp_path)
