@@ -25,7 +25,10 @@ def lively(options: tuple[tuple[str, Any], ...] = (), *, seed: int = 0) -> dict[
         torch.manual_seed(seed)
         model = Iai('small', len(CLASSES), build_config(IaiOptions, dict(options)))
         model.eval().requires_grad_(False)
-        scatter(model)
+        if model.options.detector == 'maskrcnn':
+            scatter_regions(model)
+        else:
+            scatter(model)
         if model.options.identification:
             tell_apart(model)
     return model.state_dict()
@@ -50,14 +53,31 @@ def scatter(model: Iai) -> None:
     head.controller.bias.copy_(bias)
 
 
+def scatter_regions(model: Iai) -> None:
+    """Make a few proposals objects, whose masks fill a part of their boxes."""
+    heads = model.image.roi_heads
+    model.image.rpn.head.bbox_pred.bias[:] = torch.tensor([0.0, 0.0, 1.0, 1.0]).repeat(3)
+    taps, _ = model.associate(model.image.look(torch.randn(4, 3, 64, 96)), None)
+    output = model.image.interpret(taps)
+    scores = heads.box_predictor.cls_score
+    spread = (output.regions.classes - scores.bias).std(dim=0)
+    scores.weight.mul_((0.7 / spread)[:, None])
+    scores.bias.zero_()
+    scores.bias[0] = 2.0
+    masks = model.image.mask_logits(output.levels, [output.boxes[:4, 1]] * 4)
+    last = heads.mask_predictor.mask_fcn_logits
+    last.weight.mul_(2.0 / masks.std())
+    last.bias.fill_(1.0)
+
+
 def tell_apart(model: Iai) -> None:
     """Make the ID head say different things about different places; new is the most likely."""
     taps, _ = model.associate(model.image.look(torch.randn(4, 3, 64, 96)), None)
     _, logits = model.interpret(taps)
     assert logits is not None
     out, ids = model.identities.out, model.options.ids
-    spread = (logits - out.bias).std(dim=(0, 1))
-    out.weight.mul_((1.0 / spread)[:, None, None, None])
+    spread = (logits - out.bias).flatten(0, -2).std(dim=0)
+    out.weight.mul_((1.0 / spread).reshape(-1, *[1] * (out.weight.ndim - 1)))
     out.bias.fill_(-2.0)
     out.bias[ids - 1] = -0.5
     if model.options.association:

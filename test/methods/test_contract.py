@@ -30,15 +30,17 @@ from vis_ros.ops.rle import to_dense
 from vis_ros.structures import Frame, FrameResult, TrackState
 from vis_ros.structures.options import options_of, replace_config
 
+FORMS = ('overlap', 'model.detector')  # options that make another method of a method
+
 
 def cases() -> list[Case]:
-    """Return every method, in each of its overlaps where it has several."""
+    """Return every method, in each of its forms where it has several."""
     found = []
     for name, method in METHODS.items():
         choices = {item.name: item.choices for item in options_of(method.Config)}
-        found += [Case(name, (('overlap', kind),)) for kind in choices.get('overlap', ())] or [
-            Case(name)
-        ]
+        found += [
+            Case(name, ((form, kind),)) for form in FORMS for kind in choices.get(form, ())
+        ] or [Case(name)]
     return found
 
 

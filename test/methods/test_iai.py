@@ -30,8 +30,14 @@ def build(model: dict[str, Any] | None = None, **options: Any) -> Method:
     return cls(build_config(cls.Config, options), weights=loaded(model), device='cpu')
 
 
-def test_a_lively_stream_obeys_the_laws() -> None:
-    video, method = frames(20), build()
+@pytest.fixture(params=['condinst', 'maskrcnn'])
+def form(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return the options of the network for each detector."""
+    return {'detector': request.param}
+
+
+def test_a_lively_stream_obeys_the_laws(form: dict[str, Any]) -> None:
+    video, method = frames(20), build(form)
     results = run(method, video)
     check_results(results, video)
     seen = by_id(results)
@@ -44,13 +50,14 @@ def test_a_lively_stream_obeys_the_laws() -> None:
 
 
 @pytest.mark.parametrize('cut', [1, 6])
-def test_interrupted_is_uninterrupted(tmp_path: Path, cut: int) -> None:
+def test_interrupted_is_uninterrupted(tmp_path: Path, form: dict[str, Any], cut: int) -> None:
     video = frames(10)
-    check_interruption(build, video, run(build(), video), cut, tmp_path)
+    whole = run(build(form), video)
+    check_interruption(lambda: build(form), video, whole, cut, tmp_path)
 
 
-def test_frames_of_another_size_go_on() -> None:
-    method = build()
+def test_frames_of_another_size_go_on(form: dict[str, Any]) -> None:
+    method = build(form)
     state = method.init_state()
     for frame in frames(3):
         state, _ = method.step(state, frame)
@@ -60,8 +67,8 @@ def test_frames_of_another_size_go_on() -> None:
     assert any(track.is_observed for track in result.tracks)
 
 
-def test_a_full_memory_evicts_and_never_reuses_ids() -> None:
-    method, video = build(**{'memory.capacity': 4}), frames(10)
+def test_a_full_memory_evicts_and_never_reuses_ids(form: dict[str, Any]) -> None:
+    method, video = build(form, **{'memory.capacity': 4}), frames(10)
     results, use = [], {}
     for state, result in steps(method, video):
         assert len(result.tracks) <= 4
@@ -137,7 +144,16 @@ def test_tracks_below_the_score_are_not_shown() -> None:
     check_results(check_min_score(build, video), video)
 
 
-@pytest.mark.parametrize('model', [{'identification': False}, {'association': False}])
+@pytest.mark.parametrize(
+    'model',
+    [
+        {'identification': False},
+        {'association': False},
+        {'detector': 'maskrcnn', 'identification': False},
+        {'detector': 'maskrcnn', 'association': False},
+    ],
+    ids=str,
+)
 def test_parts_may_be_missing(model: dict[str, Any], tmp_path: Path) -> None:
     video, method = frames(5), build(model)
     results = run(method, video)
@@ -189,6 +205,10 @@ def test_other_precisions_run(precision: str) -> None:
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path / 'm.safetensors', loaded({'detector': 'maskrcnn'}, classes=[]))
+    method = vis_ros.build_method('iai', weights=str(path))
+    assert method.config.model.detector == 'maskrcnn'
+    assert method.classes == ('class 1', 'class 2', 'class 3')
     path = write(tmp_path / 'w.safetensors', loaded({'id_layers': 3, 'ids': 30}))
     method = vis_ros.build_method('iai', weights=str(path))
     assert method.classes == CLASSES
@@ -230,6 +250,8 @@ def test_memories_of_others_are_refused() -> None:
     for frame in frames(2):
         state, _ = method.step(state, frame)
     snapshot = method.save(state)
+    with pytest.raises(ValueError, match=r"model\.detector was 'condinst', is 'maskrcnn'"):
+        build({'detector': 'maskrcnn'}).restore(snapshot)
     with pytest.raises(ValueError, match=r'memory\.capacity was 19, is 5'):
         build(**{'memory.capacity': 5}).restore(snapshot)
     with pytest.raises(ValueError, match='memory of another classes'):

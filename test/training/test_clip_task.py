@@ -37,7 +37,13 @@ QUICK = {
     'schedule.batch': 2,
     'schedule.warmup': 0,
 }
-METHODS = ('visstg', 'maskprop', 'iai', 'ifr')
+OPTIONS: dict[str, dict[str, Any]] = {
+    'visstg': {'model.rounds': 1, 'detections.limit': 3},
+    'maskprop': {'model.propagation.merge': 'mean', 'detections.limit': 3},
+    'iai': {'model.ids': 7, 'model.stored_frames': 2, 'detections.limit': 3},
+    'iai-maskrcnn': {'model.ids': 7, 'model.detector': 'maskrcnn', 'loss.regions': 16},
+    'ifr': {'model.queries': 5, 'model.recurrence': 'none', 'detections.birth_score': 0.6},
+}
 
 
 @pytest.fixture(scope='module')
@@ -103,16 +109,11 @@ def test_frozen_norms_keep_their_statistics(world: dict[str, Any]) -> None:
     assert stage.module.network.plain.masks.training
 
 
-@pytest.mark.parametrize('name', METHODS)
+@pytest.mark.parametrize('form', OPTIONS)
 def test_the_file_holds_all_that_is_needed_to_run_it(
-    world: dict[str, Any], tmp_path: Path, name: str
+    world: dict[str, Any], tmp_path: Path, form: str
 ) -> None:
-    options = {
-        'visstg': {'model.rounds': 1, 'detections.limit': 3},
-        'maskprop': {'model.propagation.merge': 'mean', 'detections.limit': 3},
-        'iai': {'model.ids': 7, 'model.stored_frames': 2, 'detections.limit': 3},
-        'ifr': {'model.queries': 5, 'model.recurrence': 'none', 'detections.birth_score': 0.6},
-    }[name]
+    options, name = OPTIONS[form], form.split('-')[0]
     stage = task(world, name, **options)
     losses = stage.module(stage.collate([stage.item(0, place) for place in range(2)]))
     assert torch.isfinite(losses['total'])
@@ -123,7 +124,7 @@ def test_the_file_holds_all_that_is_needed_to_run_it(
     method = build_method(name, weights=str(tmp_path / MODEL))
     assert method.classes == CLASSES
     values = {**world, **options}
-    for key in options:
+    for key in options.keys() - {'loss.regions'}:
         part: Any = method.config
         for field in key.split('.'):
             part = getattr(part, field)

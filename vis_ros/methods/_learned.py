@@ -46,14 +46,18 @@ class NetworkMethod(Method, Generic[N]):
         if weights is None:
             raise ValueError(f'weights: {self.name!r} needs some (see docs/weights.md)')
         super().__init__(_config_of_file(config, weights.meta), weights=weights, device=device)
-        rows = weights.tensors.get(self.class_tensor)
-        count = 1 if rows is None else len(rows) - self.has_background
+        count = self.count_classes(weights.tensors)
         self.classes = _class_names(self.config.classes, weights.meta, count)
         self.device = torch.device(device)
         with repeatable():
             model = self.build()
         self.load(model, weights)
         self._model = model.eval().requires_grad_(False).to(self.device)
+
+    def count_classes(self, tensors: Mapping[str, Tensor]) -> int:
+        """Return the number of classes that weights are for; 1 where nothing tells."""
+        rows = tensors.get(self.class_tensor)
+        return 1 if rows is None else len(rows) - self.has_background
 
     @abstractmethod
     def build(self) -> N:

@@ -3,15 +3,17 @@
 """`iai`: a network that says which known track each detection is, or that it is new.
 
 Source: Zhu et al., "Instance As Identity: A Generic Online Paradigm for Video Instance
-Segmentation", ECCV 2022. The networks are in `vis_ros.nn.iai` and `vis_ros.nn.condinst`. Beyond
-the paper, so that a stream may run for ever: tracks are forgotten by age and by need of place;
-their identity channel is used again, after its traces were taken out of the network's memory; and
-that memory has a limit. The paper gives each of its N - 1 identities once: `when_full=discard`,
+Segmentation", ECCV 2022. The networks are in `vis_ros.nn.iai` and `vis_ros.nn.condinst`; with
+`model.detector=maskrcnn` torchvision's Mask R-CNN finds the instances. Beyond the paper, so that a
+stream may run for ever: tracks are forgotten by age and by need of place; their identity channel
+is used again, after its traces were taken out of the network's memory; and that memory has a
+limit. The paper gives each of its N - 1 identities once: `when_full=discard`,
 `memory.lost_timeout_s` and `memory.tentative_timeout_s` of 3600 s do so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +31,7 @@ from vis_ros.nn.condinst.masks import at_source
 from vis_ros.nn.iai import Iai, IaiMemory, IaiOptions, IaiSelection, Perception, memory_of
 from vis_ros.nn.iai.assignment import NEWCOMER, match, match_by_rank
 from vis_ros.nn.iai.detection import detect
+from vis_ros.nn.iai.model import count_classes
 from vis_ros.nn.iai.selection import Found, first_cover, labelled
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import label_boxes
@@ -110,13 +113,16 @@ class IaiState:
 
 @register_method('iai')
 class IaiMethod(NetworkMethod[Iai]):
-    """CondInst whose coarsest features are mixed with what earlier frames say about identities."""
+    """A detector whose coarsest features tell what earlier frames say about identities."""
 
     Config = IaiConfig
-    summary = 'IAI: CondInst, an identity head, and attention to earlier frames'
+    summary = 'IAI: CondInst or Mask R-CNN, an identity head, and attention to earlier frames'
     source = 'Zhu et al. 2022'
     config: IaiConfig
-    class_tensor = 'image.head.classes.bias'
+
+    def count_classes(self, tensors: Mapping[str, Tensor]) -> int:
+        """See `NetworkMethod.count_classes`; each detector has a name of its own for them."""
+        return count_classes(tensors)
 
     def build(self) -> Iai:
         """See `NetworkMethod.build`."""
@@ -143,7 +149,8 @@ class IaiMethod(NetworkMethod[Iai]):
         """See `Method.step`."""
         image = prepare(frame.image, self._model.image.config, self.device)
         precision = PRECISIONS[self.config.precision]
-        seen = self._model.perceive(image, state.network, precision)
+        picture = place(frame.height, frame.width, self._model.image.config).picture
+        seen = self._model.perceive(image, state.network, precision, picture)
         return state, [self._follow(state, seen, frame)]
 
     def _follow(self, state: IaiState, seen: Perception, frame: Frame) -> FrameResult:

@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Clips as the input of a CondInst."""
+"""Clips as the input of a CondInst, or of what has its input."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from vis_ros.data.clip import Truth
-from vis_ros.nn.condinst.config import CondInstConfig
-from vis_ros.nn.condinst.picture import normalise
+from vis_ros.nn.condinst.picture import InputConfig, normalise
 from vis_ros.nn.picture import padded_size
 
 
-def as_input(images: Tensor, truth: Truth, config: CondInstConfig) -> tuple[Tensor, Truth]:
+def as_input(images: Tensor, truth: Truth, config: InputConfig) -> tuple[Tensor, Truth]:
     """Return images and objects as a CondInst sees them: normalised, padded to multiples of 32.
 
     Args:

@@ -26,6 +26,14 @@ from vis_ros.training.condinst_input import as_input
 from vis_ros.training.iai_loss import IaiLossConfig, iai_losses
 from vis_ros.training.schedule import ScheduleConfig
 
+MASK_RCNN = (  # torchvision's names, and ours; at last those of its older files
+    ('backbone.body.', 'backbone.'),
+    ('backbone.fpn.', 'fpn.'),
+    ('rpn.', 'rpn.'),
+    ('roi_heads.', 'roi_heads.'),
+    *((f'backbone.fpn.inner_blocks.{k}.', f'fpn.inner_blocks.{k}.0.') for k in range(4)),
+    *((f'backbone.fpn.layer_blocks.{k}.', f'fpn.layer_blocks.{k}.0.') for k in range(4)),
+)
 _BATCH, _EPOCHS = 16, 12
 _EPOCH = 5 * 2238 // _BATCH
 
@@ -82,7 +90,9 @@ class IaiTask(ClipTask):
     method = 'iai'
     renames = (
         ('', ''),
-        ('', 'image.'),  # a CondInst, VisSTG
+        ('', 'image.'),  # a CondInst, VisSTG; heads of a Mask R-CNN of torchvision
+        *((old, f'image.{new}') for old, new in MASK_RCNN),
+        *((f'detector.{old}', f'image.{new}') for old, new in MASK_RCNN),  # MaskProp
         ('', 'image.backbone.'),  # a ResNet of torchvision
         ('detector.backbone.', 'image.backbone.'),  # RGNNVIS
     )
@@ -122,7 +132,8 @@ def clip_losses(
         truth: Their objects.
         config: Weights.
     """
-    return iai_losses(model, *as_input(images, truth, model.image.config), config)
+    picture = (int(images.shape[2]), int(images.shape[3]))
+    return iai_losses(model, *as_input(images, truth, model.image.config), config, picture)
 
 
 def rising_frames(length: int, draws: np.ndarray, max_gap: int) -> list[int]:

@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What IAI learns from a clip: what CondInst learns from its frames, and who is who.
+"""What IAI learns from a clip: what its detector learns from the frames, and who is who.
 
 Source: Zhu et al., "Instance As Identity: A Generic Online Paradigm for Video Instance
 Segmentation", ECCV 2022, equations 3 and 4; details as in the official code, but for what is wrong
@@ -10,7 +10,7 @@ there: docs/training.md lists it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,29 +20,56 @@ from vis_ros.data.clip import Truth
 from vis_ros.nn.condinst import CondInstOutput
 from vis_ros.nn.condinst.head import Dense, places
 from vis_ros.nn.iai import Iai, IaiMemory
-from vis_ros.nn.yolact.backbone import Taps
+from vis_ros.nn.yolact.backbone import AllTaps, Taps
 from vis_ros.structures.options import option
 from vis_ros.training.condinst_loss import (
     FrameTruth,
     Positives,
     condinst_losses,
-    focal_loss,
     positives_of,
 )
+from vis_ros.training.iai_region_loss import NOBODY, focal_id_loss, region_losses
 
-NOBODY = -1  # identity of an object that got none
+T = TypeVar('T', Taps, AllTaps)
 
 
 @dataclass(frozen=True)
 class IaiLossConfig:
-    """Weights of the terms, all 1 in the code, and choices."""
+    """Weights of the terms, all 1 in the code and in torchvision, and choices."""
 
-    classes: float = option(1.0, 'Focal loss of the classes.', minimum=0.0, maximum=1000.0)
-    boxes: float = option(1.0, '1 - GIoU of the boxes.', minimum=0.0, maximum=1000.0)
-    centerness: float = option(
-        1.0, 'Cross-entropy of the centerness.', minimum=0.0, maximum=1000.0
+    classes: float = option(
+        1.0,
+        'Loss of the classes: focal, of Mask R-CNN the cross-entropy.',
+        minimum=0.0,
+        maximum=1000.0,
     )
-    masks: float = option(1.0, 'Dice loss of the masks.', minimum=0.0, maximum=1000.0)
+    boxes: float = option(
+        1.0,
+        'Loss of the boxes: 1 - GIoU, of Mask R-CNN the smooth distance.',
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    centerness: float = option(
+        1.0, 'Only condinst: cross-entropy of the centerness.', minimum=0.0, maximum=1000.0
+    )
+    masks: float = option(
+        1.0,
+        'Loss of the masks: Dice, of Mask R-CNN the cross-entropy.',
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    objectness: float = option(
+        1.0,
+        'Only maskrcnn: cross-entropy of what is an object, of the proposals.',
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    proposals: float = option(
+        1.0,
+        'Only maskrcnn: smooth distance of the boxes of the proposals.',
+        minimum=0.0,
+        maximum=1000.0,
+    )
     ids: float = option(1.0, 'Loss of the identities (equation 4).', minimum=0.0, maximum=1000.0)
     identities: str = option(
         'random',
@@ -51,9 +78,16 @@ class IaiLossConfig:
         'does it.',
         choices=('random', 'in_order'),
     )
+    regions: int = option(
+        512,
+        'Only maskrcnn: proposals of a frame that the heads learn from, a quarter of them '
+        'objects; 512 in torchvision.',
+        minimum=1,
+        maximum=10000,
+    )
     radius: float = option(
         1.5,
-        'Places within this many cells of the centroid of an object describe it.',
+        'Only condinst: places within this many cells of the centroid of an object describe it.',
         minimum=0.5,
         maximum=8.0,
     )
@@ -108,19 +142,25 @@ def identities_of(is_visible: Tensor, ids: int, order: str) -> Identities:
 
 
 def iai_losses(
-    model: Iai, images: Tensor, truth: Truth, config: IaiLossConfig
+    model: Iai,
+    images: Tensor,
+    truth: Truth,
+    config: IaiLossConfig,
+    picture: tuple[int, int] | None = None,
 ) -> dict[str, Tensor]:
     """Return the losses of clips, the mean over frames, and their sum.
 
     Args:
-        model: Network.
+        model: Network; with Mask R-CNN in training mode.
         images: float32 tensor (B, T, 3, H, W), see `condinst_input.as_input`.
         truth: Their objects, in pixels of the input.
         config: Weights.
+        picture: Rows and columns of what is not padding; by default everything.
 
     Returns:
-        Scalars `classes`, `boxes`, `centerness`, `masks`, with identification `ids`, without
-        weights; and `total`; finite whatever the images show.
+        Scalars of the detector: `classes`, `boxes`, `centerness`, `masks`, or those of
+        `iai_region_loss.region_losses`; with identification `ids`; without weights; and `total`;
+        finite whatever the images show.
 
     Raises:
         ValueError: Images and labels differ in size; the text names the shapes.
@@ -132,30 +172,42 @@ def iai_losses(
             f'got {tuple(truth.labels.shape)}'
         )
     is_visible = truth.is_visible & (truth.class_ids > 0)[:, None]
+    truth = truth._replace(is_visible=is_visible)
     who = identities_of(is_visible, model.options.ids, config.identities)
     taps = model.image.look(images.transpose(0, 1).flatten(0, 1))  # frame by frame
     taps = associated(model, taps, truth.labels, who)
-    output, logits = model.interpret(taps)
-    where = places(size[0], size[1], images.device)
-    losses: dict[str, list[Tensor]] = {}
-    for t in range(frames):
-        part = slice(t * batch, (t + 1) * batch)
-        now = FrameTruth(
-            truth.labels[:, t], truth.boxes[:, t], is_visible[:, t], truth.class_ids - 1
-        )
-        with torch.no_grad():
-            positives = positives_of(now, where, config.radius)
-        found = condinst_losses(_part(output, part), now, positives, where)
-        if logits is not None:
-            found['ids'] = id_loss(model, logits[part].float(), positives, who.target[:, t])
-        for name, value in found.items():
-            losses.setdefault(name, []).append(value)
-    terms = {name: torch.stack(values).mean() for name, values in losses.items()}
+    if model.options.detector == 'maskrcnn':
+        terms = region_losses(model, taps, truth, who.target, config.regions, picture)
+    else:
+        terms = _place_losses(model, taps, truth, who.target, config.radius)
     total = torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()
     return {**terms, 'total': total}
 
 
-def associated(model: Iai, taps: Taps, labels: Tensor, who: Identities) -> Taps:
+def _place_losses(
+    model: Iai, taps: Taps, truth: Truth, target: Tensor, radius: float
+) -> dict[str, Tensor]:
+    """Return the losses of CondInst and of the identities; see `iai_losses`."""
+    output, logits = model.interpret(taps)
+    batch, frames, height, width = truth.labels.shape
+    where = places(height, width, truth.labels.device)
+    losses: dict[str, list[Tensor]] = {}
+    for t in range(frames):
+        part = slice(t * batch, (t + 1) * batch)
+        now = FrameTruth(
+            truth.labels[:, t], truth.boxes[:, t], truth.is_visible[:, t], truth.class_ids - 1
+        )
+        with torch.no_grad():
+            positives = positives_of(now, where, radius)
+        found = condinst_losses(_part(output, part), now, positives, where)
+        if logits is not None:
+            found['ids'] = id_loss(model, logits[part].float(), positives, target[:, t])
+        for name, value in found.items():
+            losses.setdefault(name, []).append(value)
+    return {name: torch.stack(values).mean() for name, values in losses.items()}
+
+
+def associated(model: Iai, taps: T, labels: Tensor, who: Identities) -> T:
     """Return taps with what the true memory of earlier frames says.
 
     Args:
@@ -173,7 +225,7 @@ def associated(model: Iai, taps: Taps, labels: Tensor, who: Identities) -> Taps:
     memory: IaiMemory | None = None
     coarse = []
     for t in range(frames):
-        now = Taps(*(tap[t * batch : (t + 1) * batch] for tap in taps))
+        now = type(taps)(*(tap[t * batch : (t + 1) * batch] for tap in taps))
         changed, encoded = model.associate(now, memory)
         coarse.append(changed.stride32)
         if encoded is not None and t < frames - 1:
@@ -200,9 +252,7 @@ def id_loss(model: Iai, logits: Tensor, positives: Positives, target: Tensor) ->
     want[positives.image, positives.place] = target[positives.image, positives.owner]
     is_known = want != NOBODY
     if model.options.id_loss == 'focal':
-        codes = functional.one_hot(want.clamp(min=0), ids + 1)[..., :ids].to(logits.dtype)
-        losses = focal_loss(logits, codes) * is_known[..., None]
-        return losses.sum() / max(1, len(positives.image))
+        return focal_id_loss(logits, want, ids, len(positives.image))
     losses = functional.cross_entropy(
         logits.flatten(0, 1), want.flatten(), ignore_index=NOBODY, reduction='none'
     ).unflatten(0, want.shape)

@@ -29,6 +29,9 @@ VARIANTS: list[dict[str, Any]] = [
     {'id_loss': 'cross_entropy', 'ids': 25},
     {'id_layers': 4, 'id_embedding': 'matrix'},
     {'ranking': 'average', 'stored_frames': 2, 'interval': 1},
+    {'detector': 'maskrcnn', 'proposals': 100},
+    {'detector': 'maskrcnn', 'id_features': 'cells', 'id_loss': 'cross_entropy', 'proposals': 50},
+    {'detector': 'maskrcnn', 'class_projector': False, 'id_layers': 3, 'proposals': 50},
 ]
 
 
@@ -198,5 +201,6 @@ def test_memories_are_checked() -> None:
 
 
 def test_unknown_networks_are_refused() -> None:
-    with pytest.raises(ValueError, match='expected one of resnet50'):
-        Iai('resnet18', 3, IaiOptions())
+    for detector in ('condinst', 'maskrcnn'):
+        with pytest.raises(ValueError, match='expected one of resnet50'):
+            Iai('resnet18', 3, IaiOptions(detector=detector))

@@ -14,11 +14,11 @@ from vis_ros.nn.maskprop.config import NETWORKS, DetectionOptions, MaskPropSizes
 from vis_ros.nn.maskprop.detector import (
     VideoMaskRcnn,
     _chosen,
-    paste_soft,
     set_options,
 )
 from vis_ros.nn.maskprop.masktrack import TrackingBranch, identity_logits, match_scores
 from vis_ros.nn.maskprop.picture import normalise, place
+from vis_ros.nn.maskrcnn import paste_soft
 from vis_ros.nn.picture import scaled
 
 SIZES = MaskPropSizes('slim18', 96, 160, 16, 8, 32, 16, 8, 32, 8)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from vis_ros.nn.condinst.config import STRIDES
 
 _GROUPS = 32
 _PRIOR = 0.01  # share of places that show an object, before training
+
+L = TypeVar('L', nn.Conv2d, nn.Linear)
 
 
 class Dense(NamedTuple):
@@ -44,7 +46,7 @@ class TowerUnit(nn.Module):
 
     def __init__(self, channels: int, has_bias: bool = False) -> None:
         super().__init__()
-        self.conv = _conv(nn.Conv2d(channels, channels, 3, padding=1, bias=has_bias))
+        self.conv = start(nn.Conv2d(channels, channels, 3, padding=1, bias=has_bias))
         self.norm = nn.GroupNorm(_GROUPS, channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -59,16 +61,15 @@ def tower(channels: int, units: int, has_bias: bool = False) -> nn.Sequential:
 
 def predictor(channels: int, outputs: int, *, is_rare: bool = False) -> nn.Conv2d:
     """Return a last layer; `is_rare` for logits of which few are to be positive."""
-    start = -math.log((1 - _PRIOR) / _PRIOR) if is_rare else 0.0
-    return _conv(nn.Conv2d(channels, outputs, 3, padding=1), start)
+    return start(nn.Conv2d(channels, outputs, 3, padding=1), is_rare=is_rare)
 
 
-def _conv(conv: nn.Conv2d, start: float = 0.0) -> nn.Conv2d:
-    """Return a convolution with the initial weights of FCOS."""
-    nn.init.normal_(conv.weight, std=0.01)
-    if conv.bias is not None:
-        nn.init.constant_(conv.bias, start)
-    return conv
+def start(layer: L, *, is_rare: bool = False) -> L:
+    """Return a layer with the initial weights of FCOS; see `predictor`."""
+    nn.init.normal_(layer.weight, std=0.01)
+    if layer.bias is not None:
+        nn.init.constant_(layer.bias, -math.log((1 - _PRIOR) / _PRIOR) if is_rare else 0.0)
+    return layer
 
 
 class DenseHead(nn.Module):

@@ -37,6 +37,11 @@ class CondInstOutput(NamedTuple):
     dense: Dense
     features: Tensor
 
+    def full(self) -> CondInstOutput:
+        """Return predictions and features in single precision; nobody looks at the rest."""
+        dense = Dense(*(part.float() for part in self.dense))
+        return self._replace(dense=dense, features=self.features.float())
+
 
 class CondInst(nn.Module):
     """The image model.

@@ -4,7 +4,8 @@
 
 Where the paper (Zhu et al., "Instance As Identity: A Generic Online Paradigm for Video Instance
 Segmentation", ECCV 2022) and the official code differ, the default is what the code does, since
-imported weights need that. The ablations of tables 4, 5, 7 and 8 are options too.
+imported weights need that. The rows of tables 4 to 8 are options too. There is no code for table 6
+(Mask R-CNN): what is left open is an option, or said where the choice is made.
 """
 
 from __future__ import annotations
@@ -20,6 +21,18 @@ MAX_IDS = 200  # labels are bytes, and two more of them are needed
 class IaiOptions:
     """How the network is built; part of what its weights were trained with."""
 
+    detector: str = option(
+        'condinst',
+        'Image model (table 6). condinst: one stage; maskrcnn: two stages, that of torchvision.',
+        choices=('condinst', 'maskrcnn'),
+    )
+    proposals: int = option(
+        300,
+        'Only maskrcnn: proposals of a frame that the heads look at. 1000 in torchvision: on a '
+        'CPU a frame then takes a fifth longer with resnet50, half as long again with small.',
+        minimum=1,
+        maximum=10000,
+    )
     ids: int = option(
         20,
         'Identity channels N of the network: N - 1 tracks at once, the last one means new. 20 for '
@@ -45,11 +58,20 @@ class IaiOptions:
     id_loss: str = option(
         'focal',
         'What the ID head was trained with (table 7). focal: a sigmoid for each identity; '
-        'cross_entropy: a softmax over identities and background.',
+        'cross_entropy: a softmax over identities and background. The paper takes that of the '
+        'classes: focal for condinst, cross_entropy for maskrcnn.',
         choices=('focal', 'cross_entropy'),
     )
     id_layers: int = option(
-        2, 'Convolutions of the ID head, the last one included (table 8).', minimum=2, maximum=4
+        2, 'Layers of the ID head, the last one included (table 8).', minimum=2, maximum=4
+    )
+    id_features: str = option(
+        'box',
+        'Only maskrcnn: what the ID head sees of a proposal. box: what the box head makes of it, '
+        'as classes and boxes do; cells: the 7x7 cells of the pyramid that the box head sees, '
+        'through convolutions as for condinst, the mean over cells. The paper says "parallel '
+        'with other heads", "shares the same features".',
+        choices=('box', 'cells'),
     )
     id_embedding: str = option(
         'convolution',
@@ -60,7 +82,8 @@ class IaiOptions:
     ranking: str = option(
         'weighted',
         'Score that detections compete with. weighted: class + ID / 2 in the first frame, class / '
-        '2 + ID later, times centerness, as the code; average: of class and ID, as the paper.',
+        '2 + ID later, times centerness if there is one, as the code; average: of class and ID, '
+        'as the paper.',
         choices=('weighted', 'average'),
     )
     interval: int = option(
@@ -81,7 +104,7 @@ class IaiOptions:
 
 @dataclass(frozen=True)
 class IaiSelection:
-    """Which places become detections."""
+    """Which places, or proposals, become detections."""
 
     min_class_score: float = option(
         0.1,
@@ -104,7 +127,7 @@ class IaiSelection:
     )
     top: int = option(
         200,
-        'Places of a level that compete; 1000 in the configuration for ResNet-101.',
+        'Only condinst: places of a level that compete; 1000 in the configuration for ResNet-101.',
         minimum=1,
         maximum=10000,
     )

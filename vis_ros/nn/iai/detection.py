@@ -10,7 +10,9 @@ from torch import Tensor
 
 from vis_ros.nn.condinst.head import places
 from vis_ros.nn.iai.config import IaiSelection
+from vis_ros.nn.iai.maskrcnn import MaskRcnnOutput
 from vis_ros.nn.iai.model import Iai, Perception
+from vis_ros.nn.iai.regions import region_masks, select_regions
 from vis_ros.nn.iai.selection import Found, Owned, masks_of, owned_pixels, select
 from vis_ros.nn.picture import Placement
 
@@ -41,11 +43,15 @@ def detect(
         config: Thresholds.
         is_first: The stream starts here.
     """
-    where = places(*placement.padded, seen.output.features.device)
     ranking = 'first' if is_first else 'later'
     if model.options.ranking == 'average':
         ranking = 'average'
-    ids = model.shares(seen.id_logits)
-    found = select(seen.output, ids, 0, where, placement, config, ranking)
-    masks = masks_of(seen.output, 0, where, found.place)
+    ids, output = model.shares(seen.id_logits), seen.output
+    if isinstance(output, MaskRcnnOutput):
+        found = select_regions(output, ids, 0, placement, config, ranking)
+        masks = region_masks(model.image, output, 0, found)
+    else:
+        where = places(*placement.padded, output.features.device)
+        found = select(output, ids, 0, where, placement, config, ranking)
+        masks = masks_of(output, 0, where, found.place)
     return Detected(found, masks, owned_pixels(masks, config.min_own_share))

@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The identification module: which identity each place shows, and masks as embeddings.
+"""The identification module: which identity is where, and masks as embeddings.
 
 Source: Zhu et al., ECCV 2022, section 3.2.
 """
@@ -13,13 +13,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vis_ros.nn.condinst.head import predictor, rows, tower
+from vis_ros.nn.condinst.head import predictor, rows, start, tower
 from vis_ros.nn.iai.config import IaiOptions
+from vis_ros.nn.iai.maskrcnn import MaskRcnnConfig, Regions
 from vis_ros.nn.iai.memory import CELL
 
 
-class IdHead(nn.Module):
-    """Scores of N identities for each place of the pyramid; the last one means new.
+class Shares(nn.Module):
+    """Probabilities of N identities; the last one means new.
+
+    Args:
+        options: Number of identities, loss.
+    """
+
+    def __init__(self, options: IaiOptions) -> None:
+        super().__init__()
+        self.is_softmax = options.id_loss == 'cross_entropy'
+        self.ids = options.ids
+        self.outputs = options.ids + self.is_softmax  # the background comes last
+
+    def shares(self, logits: Tensor) -> Tensor:
+        """Return probabilities (..., N) of logits."""
+        if self.is_softmax:
+            return logits.softmax(dim=-1)[..., : self.ids]
+        return logits.sigmoid()
+
+
+class IdHead(Shares):
+    """Scores of N identities for each place of the pyramid.
 
     Args:
         channels: Channels of the levels.
@@ -27,22 +48,46 @@ class IdHead(nn.Module):
     """
 
     def __init__(self, channels: int, options: IaiOptions) -> None:
-        super().__init__()
-        self.is_softmax = options.id_loss == 'cross_entropy'
-        self.ids = options.ids
+        super().__init__(options)
         self.tower = tower(channels, options.id_layers - 1)
-        outputs = options.ids + self.is_softmax  # the background comes last
-        self.out = predictor(channels, outputs, is_rare=not self.is_softmax)
+        self.out = predictor(channels, self.outputs, is_rare=not self.is_softmax)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         """Return logits (B, P, N) of the places of all levels; (B, P, N + 1) for a softmax."""
         return torch.cat([rows(self.out(self.tower(level))) for level in levels], dim=1)
 
-    def shares(self, logits: Tensor) -> Tensor:
-        """Return probabilities (..., N) of logits."""
-        if self.is_softmax:
-            return logits.softmax(dim=-1)[..., : self.ids]
-        return logits.sigmoid()
+
+class RegionIdHead(Shares):
+    """Scores of N identities for each proposal of a detector of two stages.
+
+    Beside the heads for classes and boxes, see `IaiOptions.id_features`: fully connected layers as
+    those have, or the convolutions of `IdHead`.
+
+    Args:
+        config: Sizes of the detector.
+        options: Number of identities, depth, loss, what it sees.
+    """
+
+    def __init__(self, config: MaskRcnnConfig, options: IaiOptions) -> None:
+        super().__init__(options)
+        self.sees_cells = options.id_features == 'cells'
+        is_rare, units = not self.is_softmax, options.id_layers - 1
+        if self.sees_cells:
+            self.tower = tower(config.channels, units)
+            out: nn.Module = predictor(config.channels, self.outputs, is_rare=is_rare)
+        else:
+            layers = [nn.Linear(config.box, config.box) for _ in range(units)]
+            self.tower = nn.Sequential(*(nn.Sequential(layer, nn.ReLU()) for layer in layers))
+            out = start(nn.Linear(config.box, self.outputs), is_rare=is_rare)
+        self.out = out
+
+    def forward(self, regions: Regions) -> Tensor:
+        """Return logits (R, N) of R proposals; (R, N + 1) for a softmax."""
+        if self.sees_cells:
+            cells: Tensor = self.out(self.tower(regions.cells))
+            return cells.mean(dim=(2, 3))
+        logits: Tensor = self.out(self.tower(regions.features))
+        return logits
 
 
 class IdBank(nn.Module):

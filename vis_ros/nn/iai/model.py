@@ -9,21 +9,23 @@ Segmentation", ECCV 2022.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from vis_ros.nn.condinst import CondInst, CondInstOutput, video_config
-from vis_ros.nn.condinst.head import Dense
 from vis_ros.nn.iai.block import AssociationBlock, Encoded
 from vis_ros.nn.iai.config import IaiOptions, IaiSizes
-from vis_ros.nn.iai.identification import IdBank, IdHead
+from vis_ros.nn.iai.identification import IdBank, IdHead, RegionIdHead
+from vis_ros.nn.iai.maskrcnn import ImageMaskRcnn, MaskRcnnOutput, region_config
 from vis_ros.nn.iai.memory import CELL, IaiMemory, Impression, begin, remember, resized
 from vis_ros.nn.precision import autocast
-from vis_ros.nn.yolact.backbone import Taps
+from vis_ros.nn.yolact.backbone import AllTaps, Taps
 
 _CHANNELS = {'small': 64}  # of the association block; 256 for all others
+
+T = TypeVar('T', Taps, AllTaps)
 
 
 class Perception(NamedTuple):
@@ -31,11 +33,12 @@ class Perception(NamedTuple):
 
     Args:
         output: Of the image model.
-        id_logits: float tensor (B, P, N), see `IdHead`; None without identification.
+        id_logits: float tensor (B, P, N), see `IdHead`, or (R, N), see `RegionIdHead`; None
+            without identification.
         encoded: Of the association block; None without association.
     """
 
-    output: CondInstOutput
+    output: CondInstOutput | MaskRcnnOutput
     id_logits: Tensor | None
     encoded: Encoded | None
 
@@ -90,23 +93,34 @@ class Iai(nn.Module):
     def __init__(self, network: str, num_classes: int, options: IaiOptions) -> None:
         super().__init__()
         self.options = options
-        config = video_config(network, num_classes)
         channels = _CHANNELS.get(network, 256)
         is_narrow = options.association and not options.class_projector
-        self.image = CondInst(config, 2 * channels if is_narrow else None)
-        coarse = self.image.backbone.channels[2]
-        sizes = IaiSizes(coarse, config.channels, channels)
+        coarse = 2 * channels if is_narrow else None
+        self.image: Any  # one of two; what they share is what this class calls
+        if options.detector == 'maskrcnn':
+            regions = region_config(network, num_classes, options.proposals)
+            self.image = ImageMaskRcnn(regions, coarse)
+        else:
+            self.image = CondInst(video_config(network, num_classes), coarse)
+        levels = self.image.config.channels
+        sizes = IaiSizes(self.image.backbone.channels[2], levels, channels)
         self.channels = channels
         if options.association:
             self.association = Association(sizes, options)
-        if options.identification:
-            self.identities = IdHead(config.channels, options)
+        if options.identification and options.detector == 'maskrcnn':
+            self.identities: Any = RegionIdHead(regions, options)
+        elif options.identification:
+            self.identities = IdHead(levels, options)
         if options.identification and options.association:
             is_matrix = options.id_embedding == 'matrix'
             self.bank = IdBank(options.ids, channels, is_matrix=is_matrix)
 
     def perceive(
-        self, image: Tensor, memory: IaiMemory | None, precision: torch.dtype = torch.float32
+        self,
+        image: Tensor,
+        memory: IaiMemory | None,
+        precision: torch.dtype = torch.float32,
+        picture: tuple[int, int] | None = None,
     ) -> Perception:
         """Return what the network makes of a frame of each stream.
 
@@ -114,19 +128,19 @@ class Iai(nn.Module):
             image: float32 tensor (B, 3, H, W), see `condinst.prepare`.
             memory: What was before; None for first frames.
             precision: Of all but the association block; what comes out is float32.
+            picture: Rows and columns of what is not padding; by default everything.
         """
         with autocast(image.device, precision):
             taps = self.image.look(image)
-        taps, encoded = self.associate(Taps(*(tap.float() for tap in taps)), memory)
+        taps, encoded = self.associate(type(taps)(*(tap.float() for tap in taps)), memory)
         with autocast(image.device, precision):
-            output, logits = self.interpret(taps)
+            output, logits = self.interpret(taps, picture)
         if precision != torch.float32:
-            dense = Dense(*(part.float() for part in output.dense))
-            output = output._replace(dense=dense, features=output.features.float())
+            output = output.full()
             logits = None if logits is None else logits.float()
         return Perception(output, logits, encoded)
 
-    def associate(self, taps: Taps, memory: IaiMemory | None) -> tuple[Taps, Encoded | None]:
+    def associate(self, taps: T, memory: IaiMemory | None) -> tuple[T, Encoded | None]:
         """Return taps with what the memory says, and what is to be remembered.
 
         Args:
@@ -141,11 +155,15 @@ class Iai(nn.Module):
         coarse, encoded = self.association(coarse, memory, self._nobody(coarse))
         return taps._replace(stride32=coarse), encoded
 
-    def interpret(self, taps: Taps) -> tuple[CondInstOutput, Tensor | None]:
-        """Return what the image model says to taps, and logits of identities."""
-        output = self.image.interpret(taps)
-        logits = self.identities(output.levels) if self.options.identification else None
-        return output, logits
+    def interpret(
+        self, taps: Taps | AllTaps, picture: tuple[int, int] | None = None
+    ) -> tuple[Any, Tensor | None]:
+        """Return what the image model says to taps, and logits of identities; see `perceive`."""
+        has_regions = self.options.detector == 'maskrcnn'
+        output = self.image.interpret(taps, picture) if has_regions else self.image.interpret(taps)
+        if not self.options.identification:
+            return output, None
+        return output, self.identities(output.regions if has_regions else output.levels)
 
     def remember(
         self,
@@ -211,6 +229,14 @@ class Iai(nn.Module):
     def shares(self, logits: Tensor | None) -> Tensor | None:
         """Return the probabilities of identities, see `IdHead.shares`; None without any."""
         return None if logits is None else self.identities.shares(logits)
+
+
+def count_classes(tensors: Mapping[str, Tensor]) -> int:
+    """Return the number of classes of an `Iai` with these parameters; 1 where nothing tells."""
+    if (places := tensors.get('image.head.classes.bias')) is not None:
+        return len(places)
+    regions = tensors.get('image.roi_heads.box_predictor.cls_score.bias')
+    return 1 if regions is None else len(regions) - 1  # without the background
 
 
 def memory_of(tensors: Mapping[str, Tensor], *, channels: int, options: IaiOptions) -> IaiMemory:

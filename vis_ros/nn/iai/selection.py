@@ -27,10 +27,10 @@ class Found(NamedTuple):
     """N detections of one image, best first.
 
     Args:
-        place: int64 tensor (N,), index over the places of all levels.
+        place: int64 tensor (N,), index over the places of all levels, or over all proposals.
         boxes: float tensor (N, 4), xyxy in pixels of the image.
         score: float tensor (N,), what they competed with.
-        classes: float tensor (N, K), probabilities times that of centerness.
+        classes: float tensor (N, K), probabilities, times that of centerness if there is one.
         ids: float tensor (N, I), probabilities of the identities; I is 0 without identification.
     """
 
@@ -70,14 +70,7 @@ def select(
     place = strongest(classes.amax(1) * centerness, where.counts, config.top)
     classes, centerness = classes[place], centerness[place]
     shares = classes.new_zeros(len(place), 0) if ids is None else ids[image, place]
-    best_class = classes.amax(1)
-    is_candidate = best_class > config.min_class_score
-    score = best_class
-    if ids is not None:
-        best_id = shares.amax(1)
-        is_candidate &= best_id > config.min_id_score
-        weight_class, weight_id = _WEIGHTS[ranking]
-        score = weight_class * best_class + weight_id * best_id
+    score, is_candidate = competing(classes, shares, config, ranking)
     if ranking != 'average':
         score = score * centerness
     pick = torch.nonzero(is_candidate)[:, 0]
@@ -87,6 +80,28 @@ def select(
     pick, boxes = pick[best], boxes[best]
     weighted = classes[pick] * centerness[pick, None]
     return Found(place[pick], boxes, score[pick], weighted, shares[pick])
+
+
+def competing(
+    classes: Tensor, shares: Tensor, config: IaiSelection, ranking: str
+) -> tuple[Tensor, Tensor]:
+    """Return the score (P,) of candidates, and which of them (P,) are above the thresholds.
+
+    Args:
+        classes: float tensor (P, K), probabilities.
+        shares: float tensor (P, I), probabilities of the identities; I is 0 without
+            identification.
+        config: Thresholds.
+        ranking: See `select`.
+    """
+    best_class = classes.amax(1)
+    is_candidate = best_class > config.min_class_score
+    if not shares.shape[1]:
+        return best_class, is_candidate
+    best_id = shares.amax(1)
+    weight_class, weight_id = _WEIGHTS[ranking]
+    score = weight_class * best_class + weight_id * best_id
+    return score, is_candidate & (best_id > config.min_id_score)
 
 
 def masks_of(output: CondInstOutput, image: int, where: Places, place: Tensor) -> Tensor:

@@ -8,17 +8,13 @@ a hybrid task cascade and a spatiotemporal sampling backbone, is left out.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from vis_ros.nn.maskprop.config import LEVEL, DetectionOptions, MaskPropSizes
+from vis_ros.nn.maskrcnn import image_list, mask_rcnn
 from vis_ros.nn.yolact.backbone import ResNetTaps
-
-_ASPECTS = (0.5, 1.0, 2.0)
-_PRIOR = 0.01  # probability of all objects together, before any training
 
 
 class Features(NamedTuple):
@@ -70,7 +66,7 @@ class VideoMaskRcnn(nn.Module):
 
     def __init__(self, sizes: MaskPropSizes, num_classes: int) -> None:
         super().__init__()
-        whole = _mask_rcnn(sizes, num_classes + 1)
+        whole = mask_rcnn(_pyramid(sizes), sizes, num_classes + 1)
         self.backbone, self.rpn, self.roi_heads = whole.backbone, whole.rpn, whole.roi_heads
 
     def features(self, images: Tensor, picture: tuple[int, int]) -> Features:
@@ -85,7 +81,7 @@ class VideoMaskRcnn(nn.Module):
 
     def detect(self, features: Features, options: DetectionOptions) -> list[Instances]:
         """Return the instances of each frame; the module must be in evaluation mode."""
-        images = image_list(features)
+        images = image_list(features.levels, features.padded, features.picture)
         found, _ = self.roi_heads(
             features.levels, self._proposals(features, images, options), images.image_sizes
         )
@@ -105,19 +101,10 @@ class VideoMaskRcnn(nn.Module):
             targets: For each frame `boxes` float32 (J, 4), `labels` int64 (J,) from 1 on, and
                 `masks` uint8 (J, H, W).
         """
-        images = image_list(features)
+        images = image_list(features.levels, features.padded, features.picture)
         proposals, losses = self.rpn(images, features.levels, targets)
         _, more = self.roi_heads(features.levels, proposals, images.image_sizes, targets)
         return {**losses, **more}
-
-
-def image_list(features: Features) -> Any:
-    """Return what torchvision wants to know of images, without any pixel."""
-    from torchvision.models.detection.image_list import ImageList
-
-    levels = next(iter(features.levels.values()))
-    shape = (len(levels), 3, *features.padded)
-    return ImageList(levels.new_empty(()).expand(shape), [features.picture] * len(levels))
 
 
 def _chosen(found: dict[str, Tensor], options: DetectionOptions) -> Instances:
@@ -143,28 +130,6 @@ def set_options(detector: VideoMaskRcnn, options: DetectionOptions) -> None:
     detector.rpn._post_nms_top_n['testing'] = options.proposals
 
 
-def _mask_rcnn(sizes: MaskPropSizes, num_categories: int) -> Any:
-    """Return the network with random parameters, in which background is likely."""
-    from torchvision.models.detection import MaskRCNN, anchor_utils, faster_rcnn, mask_rcnn
-
-    sides = tuple((sizes.anchor * 2**level,) for level in range(5))
-    masks = sizes.channels
-    model = MaskRCNN(
-        _pyramid(sizes),
-        rpn_anchor_generator=anchor_utils.AnchorGenerator(sides, (_ASPECTS,) * len(sides)),
-        box_head=faster_rcnn.TwoMLPHead(sizes.channels * 7**2, sizes.box),
-        box_predictor=faster_rcnn.FastRCNNPredictor(sizes.box, num_categories),
-        mask_head=mask_rcnn.MaskRCNNHeads(sizes.channels, (masks,) * 4, 1),
-        mask_predictor=mask_rcnn.MaskRCNNPredictor(masks, masks, num_categories),
-    )
-    scores = model.roi_heads.box_predictor.cls_score
-    nn.init.zeros_(scores.bias)
-    nn.init.normal_(scores.weight, std=0.01)  # Fast R-CNN's
-    with torch.no_grad():
-        scores.bias[0] = math.log((num_categories - 1) * (1 - _PRIOR) / _PRIOR)
-    return model
-
-
 def _pyramid(sizes: MaskPropSizes) -> Any:
     from torchvision.models import get_model
     from torchvision.models.detection.backbone_utils import BackboneWithFPN
@@ -179,30 +144,3 @@ def _pyramid(sizes: MaskPropSizes) -> Any:
     layers = {f'layer{k + 1}': str(k) for k in range(4)}
     inputs = [last // 8, last // 4, last // 2, last]
     return BackboneWithFPN(body, layers, inputs, sizes.channels)
-
-
-def paste_soft(masks: Tensor, boxes: Tensor, size: tuple[int, int], stride: float) -> Tensor:
-    """Return masks over a map, 0 outside of their boxes.
-
-    Args:
-        masks: float tensor (N, S, S), probabilities over the boxes.
-        boxes: float tensor (N, 4), xyxy in pixels of the input.
-        size: Rows h and columns w of the map.
-        stride: Pixels of the input per cell of the map. Cells are sampled in their centres.
-
-    Returns:
-        float tensor (N, h, w).
-    """
-    columns = torch.arange(size[1], device=boxes.device, dtype=boxes.dtype)
-    rows = torch.arange(size[0], device=boxes.device, dtype=boxes.dtype)
-    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1e-6)
-    x = ((columns + 0.5) * stride - boxes[:, 0:1]) / sides[:, 0:1] * 2 - 1  # (N, w)
-    y = ((rows + 0.5) * stride - boxes[:, 1:2]) / sides[:, 1:2] * 2 - 1  # (N, h)
-    grid = torch.stack(
-        (x[:, None, :].expand(-1, size[0], -1), y[:, :, None].expand(-1, -1, size[1])), dim=3
-    )
-    soft = nn.functional.grid_sample(
-        masks[:, None], grid, mode='bilinear', padding_mode='border', align_corners=False
-    )[:, 0]
-    inside = (x.abs() <= 1)[:, None, :] & (y.abs() <= 1)[:, :, None]
-    return soft * inside

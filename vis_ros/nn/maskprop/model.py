@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.nn.maskprop.config import STRIDE, ModelOptions, sizes_of
-from vis_ros.nn.maskprop.detector import Features, Instances, VideoMaskRcnn, paste_soft
+from vis_ros.nn.maskprop.detector import Features, Instances, VideoMaskRcnn
 from vis_ros.nn.maskprop.flow import FlowPropagation
 from vis_ros.nn.maskprop.masktrack import TrackingBranch
 from vis_ros.nn.maskprop.propagation import Propagation, box_regions
 from vis_ros.nn.maskprop.refinement import Refinement, crop, crop_masks, windows
+from vis_ros.nn.maskrcnn import paste_soft
 
 
 class MaskProp(nn.Module):

@@ -17,6 +17,15 @@ class Taps(NamedTuple):
     stride32: Tensor
 
 
+class AllTaps(NamedTuple):
+    """Feature maps of strides 4, 8, 16 and 32, each (B, C, h, w)."""
+
+    stride4: Tensor
+    stride8: Tensor
+    stride16: Tensor
+    stride32: Tensor
+
+
 class ResNetTaps(nn.Module):
     """A ResNet without its classifier; parameters carry torchvision's names.
 
@@ -42,10 +51,15 @@ class ResNetTaps(nn.Module):
 
     def forward(self, image: Tensor) -> Taps:
         """Return the taps of normalised images, float32 (B, 3, H, W)."""
+        return Taps(*self.all_taps(image)[1:])
+
+    def all_taps(self, image: Tensor) -> AllTaps:
+        """Return the output of every stage for normalised images, float32 (B, 3, H, W)."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
-        stride8 = self.layer2(self.layer1(x))
+        stride4 = self.layer1(x)
+        stride8 = self.layer2(stride4)
         stride16 = self.layer3(stride8)
-        return Taps(stride8, stride16, self.layer4(stride16))
+        return AllTaps(stride4, stride8, stride16, self.layer4(stride16))
 
 
 def _whole(name: str) -> Any:
