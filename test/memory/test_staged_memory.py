@@ -116,11 +116,11 @@ def test_a_new_track_starts_afresh() -> None:
     assert some['mood'].tolist() == [[1.0, 2.0]]
 
 
-def test_ten_thousand_frames_never_use_an_id_twice() -> None:
+def test_thousands_of_frames_never_use_an_id_twice() -> None:
     some = memory(lost_timeout_s=0.5)
     generator = torch.Generator().manual_seed(0)
     given: set[int] = set()
-    for index in range(10_000):
+    for index in range(3_000):
         before = set(ids(some)) - {0}
         births = tuple(torch.rand(int(torch.randint(0, 3, (), generator=generator))).tolist())
         held = tuple(torch.randperm(3, generator=generator)[:1].tolist())
@@ -129,7 +129,7 @@ def test_ten_thousand_frames_never_use_an_id_twice() -> None:
         new = set(ids(some)) - before - {0}
         assert not new & given
         given |= new
-    assert len(given) > 1000
+    assert len(given) > 300
     assert {name: tuple(value.shape) for name, value in some.tensors.items()} == {
         name: tuple(value.shape) for name, value in memory().tensors.items()
     }

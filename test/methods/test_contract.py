@@ -326,9 +326,9 @@ def test_more_objects_than_places(case: Case) -> None:
     assert use['refused'] > 0
 
 
-def test_ten_thousand_frames_leave_nothing_behind(case: Case) -> None:
+def test_thousands_of_frames_leave_nothing_behind(case: Case) -> None:
     """Objects that jump about: ids are given again and again, the stores stay as they are."""
-    count = 10_000 if str(case) == 'iou-box' else 2_000  # the same books
+    count = 4_000 if str(case) == 'iou-box' else 1_000  # the same books
     method = case.build(**{'memory.capacity': 6, 'memory.lost_timeout_s': 0.5})
     rng = np.random.default_rng(0)
     colours = [(250, 9, 0), (200, 99, 9), (90, 9, 240)]
@@ -343,7 +343,7 @@ def test_ten_thousand_frames_leave_nothing_behind(case: Case) -> None:
         ids = {track.track_id for track in result.tracks}
         assert len(ids) == len(result.tracks) <= 6
         last_id = max(last_id, *ids, 0)
-        if index % 1000 == 999:
+        if index % 500 == 499:
             now = {name: value.nbytes for name, value in state.memory.tensors.items()}
             assert size in (None, now)
             size = now

@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ten thousand frames: nothing grows, no id comes back."""
+"""Thousands of frames: nothing grows, no id comes back. `make soak` runs for half an hour."""
 
 import gc
 import tracemalloc
@@ -11,8 +11,8 @@ from core_rig import image
 
 from vis_ros.detectors import DETECTORS
 
-FRAMES = 10_000
-WARM = 7_000  # frames after which everything has its size
+FRAMES = 4_000
+WARM = 2_000  # frames after which everything has its size
 COLOURS = [(250, 9, 0), (200, 99, 9), (150, 200, 30), (90, 9, 240)]
 
 
@@ -30,7 +30,7 @@ def resident_bytes():
     return int(Path('/proc/self/statm').read_text().split()[1]) * 4096
 
 
-def test_ten_thousand_frames(make_rig, monkeypatch):
+def test_thousands_of_frames(make_rig, monkeypatch):
     monkeypatch.setitem(DETECTORS, 'motion', ColourDetector)
     options = {'config.memory.capacity': 8, 'config.memory.lost_timeout_s': 0.3}
     rig = make_rig(method='iou', queue='every', queue_depth=50, **options).start()
@@ -58,7 +58,7 @@ def test_ten_thousand_frames(make_rig, monkeypatch):
     traced = sizes[-1] - sizes[0]
     tracemalloc.stop()
     assert rig.counts['processed'] == FRAMES
-    assert len(spans) > 300
+    assert len(spans) > 100
     assert list(spans) == sorted(spans)  # ids rise
     for first_ns, last_ns, count in spans.values():  # and each is one unbroken piece of time
         assert (last_ns - first_ns) // PERIOD_NS == count - 1
