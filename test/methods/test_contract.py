@@ -159,9 +159,9 @@ def test_two_objects_are_two_tracks(seeing_method) -> None:
 
 
 def test_a_prefix_of_frames_gives_a_prefix_of_results(method) -> None:
-    frames = squares(30)
+    frames = squares(22)
     whole = run(method, frames)
-    for count in (1, 13, 14, 20, 29):
+    for count in (1, 14, 20):
         state, prefix = method.init_state(), []
         for frame in frames[:count]:
             state, results = method.step(state, frame)
@@ -171,7 +171,7 @@ def test_a_prefix_of_frames_gives_a_prefix_of_results(method) -> None:
 
 
 def test_two_cameras_do_not_disturb_each_other(method) -> None:
-    left = squares(30)
+    left = squares(20)
     right = [Frame(f.image[:, ::-1].copy(), f.stamp_ns + 5, 'camera') for f in left[:2] + left]
     expected = run(method, left), run(method, right)
     states = [method.init_state(), method.init_state()]
