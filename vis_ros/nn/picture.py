@@ -41,6 +41,19 @@ def padded_size(height: int, width: int) -> tuple[int, int]:
     return -(-height // _GRID) * _GRID, -(-width // _GRID) * _GRID
 
 
+def check_input(image: Tensor) -> None:
+    """Check the shape of a network's input, (B, 3, H, W).
+
+    Raises:
+        ValueError: It is another one, or H or W is not a multiple of 32.
+    """
+    shape = tuple(image.shape)
+    if len(shape) != 4 or shape[1] != 3 or shape[2] % _GRID or shape[3] % _GRID:
+        raise ValueError(
+            f'image: expected (B, 3, H, W), H and W multiples of {_GRID}, got {shape}'
+        )
+
+
 def scaled(image: np.ndarray, placement: Placement) -> np.ndarray:
     """Return the picture, uint8 (h, w, 3), of an image, uint8 (H, W, 3)."""
     rows, columns = placement.picture

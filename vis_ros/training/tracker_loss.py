@@ -186,10 +186,11 @@ def frame_losses(
     return losses
 
 
-def _drawn(clip: Unrolled, config: TrackerLossConfig) -> Tensor:
-    """Return the frames whose pixels count, int64 (S,) in ascending order."""
-    frames = len(clip.assigned)
-    count = min(config.segmentation_frames or frames, frames)
+def _drawn(clip: Unrolled, config: TrackerLossConfig) -> Tensor | None:
+    """Return the frames whose pixels count, int64 (S,) in ascending order; None for all."""
+    frames, count = len(clip.assigned), config.segmentation_frames
+    if not 0 < count < frames:
+        return None
     return torch.randperm(frames)[:count].sort().values.to(clip.assigned.device)
 
 

@@ -47,12 +47,13 @@ def segmentation_losses(
     """
     if chosen is None:
         chosen = torch.arange(len(clip.assigned), device=labels.device)
-    labels = labels[:, chosen]
-    clip = clip._replace(
-        found=DetectionSet(*(x[chosen] for x in clip.found)),
-        assigned=clip.assigned[chosen],
-        embeddings=clip.embeddings[chosen],
-    )
+    else:  # of all frames nothing is copied
+        labels = labels[:, chosen]
+        clip = clip._replace(
+            found=DetectionSet(*(x[chosen] for x in clip.found)),
+            assigned=clip.assigned[chosen],
+            embeddings=clip.embeddings[chosen],
+        )
     shape = clip.assigned.shape[:2]
     is_seen = (clip.assigned >= 0).flatten(0, 1)  # (I, M), with I = S * B images
     shown = _mask_scores(tracker, clip)  # (R, h, w)

@@ -17,9 +17,8 @@ from vis_ros.nn.condinst.config import CondInstConfig
 from vis_ros.nn.condinst.head import Dense, DenseHead
 from vis_ros.nn.condinst.masks import CONTROLLERS, MaskBranch
 from vis_ros.nn.condinst.pyramid import FeaturePyramid
+from vis_ros.nn.picture import check_input
 from vis_ros.nn.yolact.backbone import ResNetTaps, Taps
-
-_GRID = 32
 
 
 class CondInstOutput(NamedTuple):
@@ -73,16 +72,7 @@ class CondInst(nn.Module):
         Raises:
             ValueError: The size is not a multiple of 32.
         """
-        if (
-            image.ndim != 4
-            or image.shape[1] != 3
-            or image.shape[2] % _GRID
-            or image.shape[3] % _GRID
-        ):
-            raise ValueError(
-                f'image: expected (B, 3, H, W), H and W multiples of {_GRID}, '
-                f'got {tuple(image.shape)}'
-            )
+        check_input(image)
         taps: Taps = self.backbone(image)
         return taps
 

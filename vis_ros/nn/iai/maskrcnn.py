@@ -18,9 +18,8 @@ from torch import Tensor, nn
 
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.maskrcnn import image_list, mask_rcnn
+from vis_ros.nn.picture import check_input
 from vis_ros.nn.yolact.backbone import AllTaps, ResNetTaps
-
-_GRID = 32
 
 
 @dataclass(frozen=True)
@@ -148,11 +147,7 @@ class ImageMaskRcnn(nn.Module):
         Raises:
             ValueError: The size is not a multiple of 32.
         """
-        shape = tuple(image.shape)
-        if len(shape) != 4 or shape[1] != 3 or shape[2] % _GRID or shape[3] % _GRID:
-            raise ValueError(
-                f'image: expected (B, 3, H, W), H and W multiples of {_GRID}, got {shape}'
-            )
+        check_input(image)
         return self.backbone.all_taps(image)
 
     def pyramid(self, taps: AllTaps) -> dict[str, Tensor]:
@@ -177,14 +172,14 @@ class ImageMaskRcnn(nn.Module):
 
     def images(self, levels: dict[str, Tensor], picture: tuple[int, int] | None) -> Any:
         """Return what torchvision wants to know of the images; see `interpret`."""
-        padded = _input_size(levels)
+        padded = input_size(levels)
         return image_list(levels, padded, picture or padded)
 
     def describe(self, levels: dict[str, Tensor], proposals: Sequence[Tensor]) -> Regions:
         """Return what is in proposals, float tensors (n, 4) for each image."""
         heads = self.roi_heads
         # of the sizes only the ratio to those of the levels counts: without padding it is odd
-        sizes = [_input_size(levels)] * len(proposals)
+        sizes = [input_size(levels)] * len(proposals)
         cells = heads.box_roi_pool(levels, list(proposals), sizes)
         features = heads.box_head(cells)
         return Regions(cells, features, *heads.box_predictor(features))
@@ -192,7 +187,7 @@ class ImageMaskRcnn(nn.Module):
     def mask_logits(self, levels: dict[str, Tensor], boxes: Sequence[Tensor]) -> Tensor:
         """Return logits (N, K + 1, 28, 28) of what is in boxes, (n, 4) for each image."""
         heads = self.roi_heads
-        sizes = [_input_size(levels)] * len(boxes)
+        sizes = [input_size(levels)] * len(boxes)
         cells = heads.mask_roi_pool(levels, list(boxes), sizes)
         logits: Tensor = heads.mask_predictor(heads.mask_head(cells))
         return logits
@@ -211,6 +206,7 @@ class ImageMaskRcnn(nn.Module):
         return inside
 
 
-def _input_size(levels: dict[str, Tensor]) -> tuple[int, int]:
+def input_size(levels: dict[str, Tensor]) -> tuple[int, int]:
+    """Return rows and columns of the input that has these levels, see `ImageMaskRcnn.pyramid`."""
     finest = levels['0']
     return 4 * int(finest.shape[2]), 4 * int(finest.shape[3])

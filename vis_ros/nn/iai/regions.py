@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vis_ros.nn.iai.config import IaiSelection
-from vis_ros.nn.iai.maskrcnn import ImageMaskRcnn, MaskRcnnOutput
+from vis_ros.nn.iai.maskrcnn import ImageMaskRcnn, MaskRcnnOutput, input_size
 from vis_ros.nn.iai.selection import Found, competing
 from vis_ros.nn.maskrcnn import paste_soft
 from vis_ros.nn.picture import Placement
@@ -79,5 +79,4 @@ def region_masks(model: ImageMaskRcnn, output: MaskRcnnOutput, image: int, found
     logits = model.mask_logits(levels, [boxes])  # (N, K + 1, 28, 28)
     index = torch.arange(len(boxes), device=boxes.device)
     masks = logits[index, found.classes.argmax(1) + 1].sigmoid()
-    finest = output.taps.stride4
-    return paste_soft(masks, boxes, (4 * finest.shape[2], 4 * finest.shape[3]), 1)
+    return paste_soft(masks, boxes, input_size(levels), 1)

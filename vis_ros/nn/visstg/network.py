@@ -18,14 +18,13 @@ from vis_ros.nn.condinst.config import CondInstConfig
 from vis_ros.nn.condinst.head import rows
 from vis_ros.nn.condinst.masks import CONTROLLERS
 from vis_ros.nn.condinst.pyramid import FeaturePyramid
+from vis_ros.nn.picture import check_input
 from vis_ros.nn.visstg.config import VisstgOptions, check_options
 from vis_ros.nn.visstg.graph import Fused, RelationGraph, Window, windows
 from vis_ros.nn.visstg.heads import Branch, Dense
 from vis_ros.nn.visstg.nodes import InstanceNodes
 from vis_ros.nn.visstg.warp import KernelWarp
 from vis_ros.nn.yolact.backbone import ResNetTaps
-
-_GRID = 32
 
 Levels = tuple[Tensor, ...]
 """Features of the levels P3..P7, (B, D, h, w) each."""
@@ -119,11 +118,7 @@ class Visstg(nn.Module):
         Raises:
             ValueError: The size is not a multiple of 32.
         """
-        if image.ndim != 4 or image.shape[1] != 3 or any(n % _GRID for n in image.shape[2:]):
-            raise ValueError(
-                f'image: expected (B, 3, H, W), H and W multiples of {_GRID}, '
-                f'got {tuple(image.shape)}'
-            )
+        check_input(image)
         levels: Levels = self.pyramid(self.backbone(image))
         return levels
 
