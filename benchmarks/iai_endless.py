@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from bars import check_least, conclude
 from stages import machine
 from stopwatch import Stopwatch
 from torch import Tensor
@@ -245,19 +245,12 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
     parser.add_argument('--json', type=Path)
     args = parser.parse_args(given)
-    for name, least in (('frames', 10), ('objects', 1), ('threads', 1)):
-        if getattr(args, name) < least:
-            parser.error(f'--{name}: expected {least} or more, got {getattr(args, name)}')
+    check_least(parser, args, {'frames': 10, 'objects': 1, 'threads': 1})
     torch.set_num_threads(args.threads)
     found = measure(build(args.device), Crowd(args.objects), args.frames)
     for name, value in found.items():
         print(f'{name:16}{value}')
-    bars = verdicts(found)
-    for text, is_kept in bars:
-        print(f'{"pass" if is_kept else "FAIL"}  {text}')
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=2) + '\n')
-    return 0 if all(is_kept for _, is_kept in bars) else 1
+    return conclude(verdicts(found), found, args.json)
 
 
 if __name__ == '__main__':

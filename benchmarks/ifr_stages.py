@@ -14,7 +14,6 @@ its state grows).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from bars import check_least, conclude
 from stages import machine
 from stopwatch import Stopwatch, noted
 
@@ -217,9 +217,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--json', type=Path)
     args = parser.parse_args(given)
     least = {'repetitions': 1, 'video': 1, 'rounds': 1, 'frames': 10, 'threads': 1}
-    for name, minimum in least.items():
-        if getattr(args, name) < minimum:
-            parser.error(f'--{name}: expected {minimum} or more, got {getattr(args, name)}')
+    check_least(parser, args, least)
     return args
 
 
@@ -230,12 +228,7 @@ def main(given: Sequence[str] | None = None) -> int:
     found = measure(args)
     print(', '.join(f'{name} {value}' for name, value in found['machine'].items()))
     show(found)
-    bars = verdicts(found)
-    for text, is_kept in bars:
-        print(f'{"pass" if is_kept else "FAIL"}  {text}')
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=2) + '\n')
-    return 0 if all(is_kept for _, is_kept in bars) else 1
+    return conclude(verdicts(found), found, args.json)
 
 
 if __name__ == '__main__':

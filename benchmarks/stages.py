@@ -18,7 +18,6 @@ the detector. The bars: at most 15 % on a CPU; on a GPU 150 frames a second with
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sys
 import time
@@ -28,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from bars import check_least, conclude
 from full_tracker import CLASSES, FullTracker
 from stopwatch import Stopwatch, noted
 
@@ -210,9 +210,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
     parser.add_argument('--json', type=Path)
     args = parser.parse_args(given)
-    for name in ('tracks', 'detections', 'repetitions', 'threads'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name}: expected 1 or more, got {getattr(args, name)}')
+    names = ('tracks', 'detections', 'repetitions', 'threads')
+    check_least(parser, args, dict.fromkeys(names, 1))
     return args
 
 
@@ -236,14 +235,9 @@ def main(given: Sequence[str] | None = None) -> int:
     )
     print(', '.join(f'{name} {value}' for name, value in about.items()))
     show(found)
-    bars = verdicts(found)
-    for text, is_kept in bars:
-        print(f'{"pass" if is_kept else "FAIL"}  {text}')
-    if args.json:
-        chosen = {'method': args.method, **counts, 'repetitions': args.repetitions}
-        document = {'machine': about, **chosen, 'cases': found}
-        args.json.write_text(json.dumps(document, indent=2) + '\n')
-    return 0 if all(is_kept for _, is_kept in bars) else 1
+    chosen = {'method': args.method, **counts, 'repetitions': args.repetitions}
+    document = {'machine': about, **chosen, 'cases': found}
+    return conclude(verdicts(found), document, args.json)
 
 
 if __name__ == '__main__':
