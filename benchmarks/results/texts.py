@@ -26,9 +26,10 @@ switches, misses and false positives are of the boxes of those tracks whose scor
 row's own threshold, which is chosen for each row alike: the one with the highest MOTA on
 validation videos, since MOTA weighs the very counts that are shown. (The first run chose by HOTA,
 which hardly depends on the threshold: it showed many weak tracks. Masks were not cropped then, so
-that stray pixels stretched boxes, and all frames of a clip taught their pixels.) The correlation is Pearson's,
-between the confidence of a track and whether it is a true positive. Figures are means over seeds ±
-the standard deviation between seeds (n - 1); a figure without one is of a single run."""
+that stray pixels stretched boxes, and all frames of a clip taught their pixels.)
+The correlation is Pearson's, between the confidence of a track and whether it is a true positive.
+Figures are means over seeds ± the standard deviation between seeds (n - 1); a figure without one
+is of a single run."""
 
 REPRODUCE = """\
 ## How to get them again
