@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import steps
 import torch
 from bars import check_least, conclude
 from stages import machine
-from stopwatch import Stopwatch, noted
+from stopwatch import Stopwatch
 
 from vis_ros.methods import ifr
-from vis_ros.methods.ifr import IfrMethod, IfrState
+from vis_ros.methods.ifr import IfrMethod
 from vis_ros.nn.ifr.config import NETWORKS
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame
@@ -49,14 +50,12 @@ MODES: Mapping[str, Mapping[str, Any]] = {
     'clips, T = 5, each frame': {'mode': 'clip', 'clip.length': 5, 'clip.stride': 1},
     'whole video': {'mode': 'clip', 'clip.length': 10_000},
 }
-MAX_GROWTH = 1.3
 _OPEN = {
     'detections.score_threshold': 0.0,
     'detections.birth_score': 0.0,
     'detections.duplicate_overlap': 1.0,
     'memory.capacity': 256,
 }
-_PERIOD_NS = 33_333_333
 
 
 def build(network: str, device: str, **options: Any) -> IfrMethod:
@@ -73,10 +72,7 @@ def frames(method: IfrMethod, count: int) -> Iterator[Frame]:
     """Yield frames of noise, as large as the network wants them."""
     sizes = method._model.sizes
     width = min(sizes.long_side, sizes.short_side * 16 // 9)
-    rng = np.random.default_rng(0)
-    images = [rng.integers(0, 256, (sizes.short_side, width, 3), np.uint8) for _ in range(4)]
-    for index in range(count):
-        yield Frame(images[index % 4], index * _PERIOD_NS)
+    return steps.frames(sizes.short_side, width, count)
 
 
 def places_of(method: IfrMethod) -> Sequence[tuple[Any, str, str]]:
@@ -93,24 +89,9 @@ def places_of(method: IfrMethod) -> Sequence[tuple[Any, str, str]]:
 
 
 def stages_of(method: IfrMethod, repetitions: int, warm_up: int) -> dict[str, float]:
-    """Return the median time of each stage of a step of a stream [ms].
-
-    Raises:
-        RuntimeError: A step did not go through all stages once, in their order.
-    """
-    state, spans = method.init_state(), []
-    for frame in frames(method, warm_up + repetitions):
-        watch = Stopwatch(method.device)
-        with noted(places_of(method), watch):
-            watch.note('')
-            state, _ = method.step(state, frame)
-            watch.note(STAGES[-1])
-        found = watch.spans_ms()
-        if tuple(found) != STAGES:
-            raise RuntimeError(f'stages: expected {STAGES}, got {tuple(found)}')
-        spans.append(found)
-    own = spans[warm_up:]
-    return {name: round(float(np.median([one[name] for one in own])), 3) for name in STAGES}
+    """Return the median time of each stage of a step of a stream [ms]; see `steps.stages_of`."""
+    given = frames(method, warm_up + repetitions)
+    return steps.stages_of(method, STAGES, places_of(method), given, warm_up)
 
 
 def video_ms(method: IfrMethod, count: int) -> float:
@@ -122,50 +103,6 @@ def video_ms(method: IfrMethod, count: int) -> float:
     method.flush(state)
     watch.note('all')
     return sum(watch.spans_ms().values()) / count
-
-
-def long_stream(method: IfrMethod, count: int) -> dict[str, Any]:
-    """Run a stream; return its times at the beginning and at the end, and the sizes of its state.
-
-    Args:
-        method: In mode `stream`.
-        count: Frames, 10 or more.
-    """
-    state, times, sizes = method.init_state(), [], set()
-    for frame in frames(method, count):
-        watch = Stopwatch(method.device)
-        watch.note('')
-        state, _ = method.step(state, frame)
-        watch.note('step')
-        times += watch.spans_ms().values()
-        sizes.add(state_bytes(state))
-    tenth = count // 10
-    first, last = (float(np.median(part)) for part in (times[:tenth], times[-tenth:]))
-    return {
-        'frames': count,
-        'first_tenth_ms': round(first, 3),
-        'last_tenth_ms': round(last, 3),
-        'growth': round(last / first, 4),
-        'state_bytes': sorted(sizes),
-        'use': method.memory_use(state),
-    }
-
-
-def state_bytes(state: IfrState) -> int:
-    """Return how many bytes the tensors of a stream's state take."""
-    parts = [*state.memory.tensors.values(), *state.past]
-    return sum(part.nbytes for part in parts) + state.owners.nbytes
-
-
-def verdicts(found: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """Return each bar in words, and whether it is kept."""
-    stream = found['long_stream']
-    sizes = stream['state_bytes']
-    growth = stream['growth']
-    return [
-        (f'last tenth / first tenth {growth:.2f}, at most {MAX_GROWTH}', growth <= MAX_GROWTH),
-        (f'state of {sizes[0]} to {sizes[-1]} bytes, expected one size', len(sizes) == 1),
-    ]
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
@@ -185,16 +122,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         'stages_ms': stages_of(methods['stream'], args.repetitions, args.warm_up),
         'frame_ms': {name: round(value, 3) for name, value in times.items()},
         'against_stream': {n: round(v / times['stream'], 3) for n, v in times.items()},
-        'long_stream': long_stream(methods['stream'], args.frames),
+        'long_stream': steps.long_stream(
+            methods['stream'], frames(methods['stream'], args.frames), args.frames
+        ),
     }
 
 
 def show(found: Mapping[str, Any]) -> None:
     """Print the figures."""
-    whole = sum(found['stages_ms'].values())
-    print(f'{"stage of a step":28}{"ms":>10}{"share":>10}')
-    for name, value in found['stages_ms'].items():
-        print(f'{name:28}{value:10.3f}{value / whole:10.1%}')
+    steps.show_stages(found['stages_ms'])
     print(f'\n{"mode":28}{"ms/frame":>10}{"/ stream":>10}')
     for name, value in found['frame_ms'].items():
         print(f'{name:28}{value:10.3f}{found["against_stream"][name]:10.2f}')
@@ -216,7 +152,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
     parser.add_argument('--json', type=Path)
     args = parser.parse_args(given)
-    least = {'repetitions': 1, 'video': 1, 'rounds': 1, 'frames': 10, 'threads': 1}
+    least = {'repetitions': 1, 'video': 1, 'rounds': 1, 'frames': 20, 'threads': 1}
     check_least(parser, args, least)
     return args
 
@@ -228,7 +164,7 @@ def main(given: Sequence[str] | None = None) -> int:
     found = measure(args)
     print(', '.join(f'{name} {value}' for name, value in found['machine'].items()))
     show(found)
-    return conclude(verdicts(found), found, args.json)
+    return conclude(steps.growth_bars(found['long_stream']), found, args.json)
 
 
 if __name__ == '__main__':

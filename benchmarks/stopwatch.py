@@ -35,16 +35,22 @@ class Stopwatch:
         self._host_s.append(self._clock())
 
     def spans_ms(self) -> dict[str, float]:
-        """Return the duration of each stage on the device; waits for it."""
+        """Return the duration of each stage on the device, of all its notes; waits for it."""
         if self._device.type != 'cuda':
             return self.host_spans_ms()
         torch.cuda.synchronize(self._device)
         pairs = zip(self._events[:-1], self._events[1:], strict=True)
-        return dict(zip(self._names[1:], (a.elapsed_time(b) for a, b in pairs), strict=True))
+        return self._sums([a.elapsed_time(b) for a, b in pairs])
 
     def host_spans_ms(self) -> dict[str, float]:
         """Return how long the host took for each stage, on a GPU mostly to queue it."""
-        return dict(zip(self._names[1:], (np.diff(self._host_s) * 1e3).tolist(), strict=True))
+        return self._sums((np.diff(self._host_s) * 1e3).tolist())
+
+    def _sums(self, spans: Sequence[float]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for name, span in zip(self._names[1:], spans, strict=True):
+            found[name] = found.get(name, 0.0) + span
+        return found
 
 
 @contextmanager

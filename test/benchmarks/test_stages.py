@@ -84,10 +84,10 @@ def test_on_a_gpu_events_count_and_are_read_after_one_wait(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'Event', Event)
     monkeypatch.setattr(torch.cuda, 'synchronize', lambda device: calls.append('wait'))
     watch = Stopwatch(torch.device('cuda'))
-    for name in ('', 'a', 'b'):
+    for name in ('', 'a', 'b', 'a'):
         watch.note(name)
-    assert watch.spans_ms() == {'a': 10.0, 'b': 10.0}
-    assert calls == ['record'] * 3 + ['wait']
+    assert watch.spans_ms() == {'a': 20.0, 'b': 10.0}  # all notes of a name
+    assert calls == ['record'] * 4 + ['wait']
     assert list(watch.host_spans_ms()) == ['a', 'b']
 
 
