@@ -19,7 +19,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import FPS, ROOT, TUNED, best_threshold, figures, only, read_rows, store, stored
+from common import (
+    FPS,
+    ROOT,
+    TUNED,
+    best_threshold,
+    figures,
+    kept_out,
+    only,
+    read_rows,
+    store,
+    stored,
+)
 
 from vis_ros.data.ytvis_data import YtvisData
 from vis_ros.detectors.yolact import YolactDetector, YolactDetectorConfig
@@ -31,7 +42,7 @@ from vis_ros.methods import METHODS
 from vis_ros.pipeline.weights import load_weights, sha256_of
 from vis_ros.structures import Detections, Frame
 from vis_ros.structures.options import build_config
-from vis_ros.training.sources import ANNOTATIONS, IMAGES, DataConfig, open_folders
+from vis_ros.training.sources import ANNOTATIONS, IMAGES
 
 CHOICES: dict[str, dict[str, Sequence[Any]]] = {
     'iou': {
@@ -153,12 +164,9 @@ def main() -> int:
     detector = YolactDetector(YolactDetectorConfig(), weights=weights)
     replayed = Replayed(detector)
     folders = [args.work / 'data' / name / 'train' for name in benchmarks]
-    held_out = [
-        open_folders(DataConfig(folders=(str(folder),), hold_out=0.06))[1][0] for folder in folders
-    ]
     validation = [
-        Footage(data, read_annotations(folder / ANNOTATIONS), detector, TUNED)
-        for data, folder in zip(held_out, folders, strict=True)
+        Footage(kept_out(folder), read_annotations(folder / ANNOTATIONS), detector, TUNED)
+        for folder in folders
     ]
     chosen = {name: tuned(name, validation, replayed) for name in names}
     documents: dict[str, dict[str, Any]] = {

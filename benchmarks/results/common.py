@@ -33,7 +33,7 @@ from vis_ros.structures.options import values_of
 from vis_ros.training.feature_cache import Remembered
 from vis_ros.training.followed import follow_videos
 from vis_ros.training.kept_videos import KeptVideos, cache_of
-from vis_ros.training.sources import ANNOTATIONS, IMAGES
+from vis_ros.training.sources import ANNOTATIONS, IMAGES, DataConfig, open_folders
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -41,7 +41,8 @@ STORED = ROOT / 'docs' / 'results'
 FPS = 10.0
 KEPT = ('AP', 'AP50', 'AP75', 'AR10', 'APso', 'APmo', 'APho', 'HOTA', 'AssA', 'IDF1', 'MOTA')
 COUNTS = ('switches', 'misses', 'false_positives')
-TUNED = 8  # videos of each benchmark, of those that training keeps out, to choose options on
+HOLD_OUT = 0.06  # share of the training videos that all recipes keep out
+TUNED = 8  # of those of each benchmark at most: options are chosen on them
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -60,12 +61,14 @@ class HeldOut:
         folder: Folder of the part.
         detector: Weights of the detector.
         cache: Folder of feature caches.
-        last: Only that many videos at the end; 0 for all.
+        videos: Only these; None for all.
     """
 
-    def __init__(self, folder: Path, detector: Path, cache: Path, last: int = 0) -> None:
+    def __init__(
+        self, folder: Path, detector: Path, cache: Path, videos: Sequence[Video] | None = None
+    ) -> None:
         annotations = read_annotations(folder / ANNOTATIONS)
-        self.annotations = only(annotations, list(annotations.videos.values())[-last:])
+        self.annotations = annotations if videos is None else only(annotations, videos)
         self.data = YtvisData(self.annotations, folder / IMAGES)
         values = {
             'detector': sha256_of(detector),
@@ -100,6 +103,17 @@ class HeldOut:
         """Yield the videos in the order of the file."""
         for number in range(len(self.data.videos)):
             yield self.kept.read(number, slice(None))
+
+
+def kept_out(folder: Path) -> YtvisData:
+    """Return the videos of a training part that no training learns from.
+
+    All rows choose their options and thresholds on the first `TUNED` of them.
+
+    Args:
+        folder: The training part of a benchmark.
+    """
+    return open_folders(DataConfig(folders=(str(folder),), hold_out=HOLD_OUT))[1][0]
 
 
 def only(annotations: Annotations, kept: Sequence[Video]) -> Annotations:

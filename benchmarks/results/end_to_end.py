@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import FPS, KEPT, TUNED, best_threshold, figures, only
+from common import FPS, KEPT, TUNED, best_threshold, figures, kept_out, only
 
 from vis_ros.evaluation.data_sets import match_classes
 from vis_ros.evaluation.results import ResultTrack
@@ -19,10 +19,9 @@ from vis_ros.evaluation.video_runs import VideoImages
 from vis_ros.evaluation.ytvis import Annotations, Video, read_annotations
 from vis_ros.methods import Method
 from vis_ros.pipeline.session import TrackingSession
-from vis_ros.training.sources import ANNOTATIONS, IMAGES, DataConfig, open_folders
+from vis_ros.training.sources import ANNOTATIONS, IMAGES
 
 TRACKING = ('IDP', 'IDR')  # kept of these methods beside what all rows have
-HOLD_OUT = 0.06  # share of the training videos that all recipes keep out
 
 
 class Images:
@@ -82,8 +81,7 @@ def held_out(folder: Path) -> Images:
 @functools.cache
 def validation(folder: Path) -> Images:
     """Return the first of the videos that trainings on a part keep out."""
-    config = DataConfig(folders=(str(folder),), hold_out=HOLD_OUT)
-    videos = open_folders(config)[1][0].videos[:TUNED]
+    videos = kept_out(folder).videos[:TUNED]
     return Images(only(read_annotations(folder / ANNOTATIONS), videos), folder / IMAGES)
 
 

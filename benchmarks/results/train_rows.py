@@ -30,6 +30,7 @@ from common import (
     HeldOut,
     best_threshold,
     figures,
+    kept_out,
     read_rows,
     store,
     stored,
@@ -194,22 +195,23 @@ def remembered_scores(
 ) -> dict[str, Any]:
     """Return threshold and figures of a tracker behind the detector, whose features are kept."""
 
-    def parts(part: str, last: int) -> list[HeldOut]:
-        """Return that part of each benchmark; of training parts the last videos, kept out."""
-        folders = [args.work / 'data' / name / part for name in benchmarks]
-        return [part_of(x, args.detector, args.work / 'cache', last) for x in folders]
+    def parts(name: str) -> list[HeldOut]:
+        """Return that part of each benchmark; of training parts the validation videos."""
+        folders = [args.work / 'data' / benchmark / name for benchmark in benchmarks]
+        return [part_of(x, args.detector, args.work / 'cache') for x in folders]
 
-    threshold = best_threshold([(p.annotations, p.run(method)) for p in parts('train', TUNED)])
+    threshold = best_threshold([(p.annotations, p.run(method)) for p in parts('train')])
     found: dict[str, Any] = {'threshold': threshold}
-    for name, part in zip(benchmarks, parts('heldout', 0), strict=True):
+    for name, part in zip(benchmarks, parts('heldout'), strict=True):
         found[name] = figures(part.annotations, part.run(method), threshold)
     return found
 
 
 @functools.cache
-def part_of(folder: Path, detector: Path, cache: Path, last: int) -> HeldOut:
+def part_of(folder: Path, detector: Path, cache: Path) -> HeldOut:
     """Return a part of a benchmark; what was read once is not read again for the next row."""
-    found = HeldOut(folder, detector, cache, last=last)
+    videos = kept_out(folder).videos[:TUNED] if folder.name == 'train' else None
+    found = HeldOut(folder, detector, cache, videos)
     found.fill(detector)
     return found
 

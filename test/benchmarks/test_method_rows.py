@@ -20,7 +20,7 @@ import end_to_end
 import train_rows
 import write
 from charts import line_chart
-from common import COUNTS, KEPT, ROOT, read_rows
+from common import COUNTS, HOLD_OUT, KEPT, ROOT, read_rows
 from runs import Row, rows_of
 from sections import pictures
 
@@ -141,7 +141,7 @@ def test_every_row_of_the_files_is_a_recipe_and_a_configuration(name):
             build_config(METHODS[name].Config, row['options'])
         else:
             build_config(STAGES[name].Recipe, {**recipe, **row['set']})
-    assert recipe['data']['hold_out'] == end_to_end.HOLD_OUT
+    assert recipe['data']['hold_out'] == HOLD_OUT
     for curve in method.get('curves', {}).values():
         assert set(curve['rows'].values()) <= set(method['rows'])
 

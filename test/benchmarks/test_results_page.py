@@ -7,14 +7,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
+import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as mask_utils
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks' / 'results'))
 
+import end_to_end
+import train_rows
 import write
-from common import COUNTS, KEPT, THRESHOLDS, best_threshold, only, read_rows
+from common import COUNTS, KEPT, ROOT, THRESHOLDS, best_threshold, only, read_rows
 from runs import amount, percent, read_runs, rows_of, spread
 
 from vis_ros.evaluation.label_truth import annotations_of
@@ -91,6 +96,28 @@ def test_only_some_videos_and_their_tracks_are_kept():
     kept = only(truth, list(truth.videos.values())[-1:])
     assert list(kept.videos) == [3] and [track.video_id for track in kept.tracks] == [3]
     assert only(truth, []).tracks == ()
+
+
+def test_all_rows_choose_on_the_same_videos_which_no_training_sees(tmp_path):
+    folder = tmp_path / 'train'
+    counts = mask_utils.encode(np.ones((8, 8), np.uint8, order='F'))['counts'].decode('ascii')
+    root = {'categories': [{'id': 1, 'name': 'disc'}], 'videos': [], 'annotations': []}
+    for number in range(1, 151):
+        name = f'{number}.png'
+        (folder / 'JPEGImages').mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / 'JPEGImages' / name), np.zeros((8, 8, 3), np.uint8))
+        root['videos'].append({'id': number, 'height': 8, 'width': 8, 'file_names': [name]})
+        whole = {'segmentations': [{'size': [8, 8], 'counts': counts}], 'areas': [64]}
+        root['annotations'].append({'id': number, 'video_id': number, 'category_id': 1, **whole})
+    (folder / 'instances.json').write_text(json.dumps(root))
+    wanted = list(range(142, 150))  # 9 of 150 are kept out; the first 8 of them
+    assert list(end_to_end.validation(folder).annotations.videos) == wanted
+    part = train_rows.part_of.__wrapped__
+    found = []
+    with patch.object(train_rows.HeldOut, 'fill', lambda self, detector: found.append(self)):
+        part(folder, ROOT / 'models' / 'synth_small.safetensors', tmp_path)
+        part(folder.rename(tmp_path / 'heldout'), ROOT / 'README.md', tmp_path)
+    assert [list(one.annotations.videos) for one in found] == [wanted, list(range(1, 151))]
 
 
 def test_the_page_is_what_the_logs_say(capsys):
