@@ -25,7 +25,7 @@ from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame
 from vis_ros.structures.options import build_config
 
-TINY = MaskPropSizes('slim18', 96, 160, 16, 8, 32, 16, 16, 32, 8)
+TINY = MaskPropSizes('slim18', 96, 160, 16, 8, 32, 16, 16, 32, 8, 32)
 CLASSES = ('cup', 'plate', 'fork')
 LOW = {'detections.score_threshold': 0.3, 'detections.limit': 5, 'detections.proposals': 60}
 
@@ -43,11 +43,18 @@ def lively(options: ModelOptions) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(3)
         network = MaskProp('small', len(CLASSES), options)
-        predictor = network.detector.roi_heads.box_predictor
-        torch.nn.init.normal_(predictor.cls_score.weight, std=1.0)
-        torch.nn.init.zeros_(predictor.cls_score.bias)
-        mask = network.detector.roi_heads.mask_predictor.mask_fcn_logits
-        torch.nn.init.constant_(mask.bias, 0.5)
+        detector = network.detector
+        stages = [detector.roi_heads] if detector.cascade is None else detector.cascade.stages
+        for heads in stages:
+            torch.nn.init.normal_(heads.box_predictor.cls_score.weight, std=1.0)
+            torch.nn.init.zeros_(heads.box_predictor.cls_score.bias)
+            torch.nn.init.constant_(heads.mask_predictor.mask_fcn_logits.bias, 0.5)
+        if detector.sampling is not None:
+            for stage in detector.sampling.stages.values():
+                for layer in stage.offsets:
+                    torch.nn.init.normal_(layer.weight, std=0.05)
+            for heads in stages:  # by chance all proposals would be background
+                heads.box_predictor.cls_score.bias.data[0] = -20.0
         if options.tracking == 'propagation':
             for layer in network.propagation.offsets:
                 torch.nn.init.normal_(layer.weight, std=0.05)

@@ -40,6 +40,12 @@ QUICK = {
 OPTIONS: dict[str, dict[str, Any]] = {
     'visstg': {'model.rounds': 1, 'detections.limit': 3},
     'maskprop': {'model.propagation.merge': 'mean', 'detections.limit': 3},
+    'maskprop-strong': {
+        'model.cascade': 'htc',
+        'model.semantic': True,
+        'model.sampling.enabled': True,
+        'model.sampling.embedding': 8,
+    },
     'iai': {'model.ids': 7, 'model.stored_frames': 2, 'detections.limit': 3},
     'iai-maskrcnn': {'model.ids': 7, 'model.detector': 'maskrcnn', 'loss.regions': 16},
     'ifr': {'model.queries': 5, 'model.recurrence': 'none', 'detections.birth_score': 0.6},

@@ -20,7 +20,7 @@ from vis_ros.nn.maskprop.overlap import soft_iou
 from vis_ros.structures.options import build_config
 from vis_ros.training.maskprop_loss import MaskPropLossConfig, maskprop_loss
 
-TINY = MaskPropSizes('slim18', 96, 160, 16, 8, 32, 16, 16, 32, 8)
+TINY = MaskPropSizes('slim18', 96, 160, 16, 8, 32, 16, 16, 32, 8, 32)
 HEIGHT, WIDTH = 60, 96  # not multiples of 32
 Box = tuple[int, int, int, int]
 ONLY = MaskPropLossConfig(detection=0.0)

@@ -17,94 +17,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from vis_ros.memory import MemoryConfig, StagedMemory
+from vis_ros.memory import StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined
 from vis_ros.methods import _maskprop_books as books
 from vis_ros.methods._learned import NetworkMethod, known_parts_of
+from vis_ros.methods._maskprop_config import MaskPropConfig
 from vis_ros.methods.base import register_method
-from vis_ros.nn.maskprop import DetectionOptions, MaskProp, ModelOptions
+from vis_ros.nn.maskprop import MaskProp, support
 from vis_ros.nn.maskprop.clips import Content, Seen, Window, from_tensors, to_tensors
-from vis_ros.nn.maskprop.config import NETWORKS
 from vis_ros.nn.maskprop.detector import set_options
 from vis_ros.nn.maskprop.identity import DUPLICATE, assign, identity_scores
 from vis_ros.nn.maskprop.masktrack import identity_logits, match_scores
-from vis_ros.nn.maskprop.perception import Perceived, perceive, propagated_masks
+from vis_ros.nn.maskprop.perception import (
+    Perceived,
+    look_at,
+    perceive,
+    propagated_masks,
+    understand,
+)
 from vis_ros.nn.maskprop.source import boxes_at_source
+from vis_ros.nn.maskprop.support import Glimpse, Supports
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.boxes import iou_matrix
 from vis_ros.structures import Frame, FrameResult, Track
-from vis_ros.structures.options import option
-
-
-def _memory() -> MemoryConfig:
-    return MemoryConfig(capacity=64, confirm_hits=1, tentative_timeout_s=1.0, lost_timeout_s=10.0)
-
-
-@dataclass(frozen=True)
-class MaskPropConfig:
-    """MaskProp.
-
-    What a weights file says about itself counts wherever an option has its default.
-    """
-
-    network: str = option(
-        'small',
-        'Size of the detector: resnet50, resnet101 or resnext101_64x4d, or small (a slim '
-        'ResNet-18 at 192x320) for CPUs. It must be that of the weights.',
-        choices=NETWORKS,
-    )
-    classes: tuple[str, ...] = option(
-        (),
-        'Names of the classes without background, in the order of the training. Empty: those that '
-        'the weights file names.',
-    )
-    lookahead: int = option(
-        6,
-        'Frames of a clip after its centre, by which results are late: 6 as in the paper, 0 to '
-        'look at past frames only.',
-        unit='frames',
-        minimum=0,
-        maximum=25,
-    )
-    past: int = option(
-        6,
-        'Frames of a clip before its centre. 6 and a lookahead of 6 are the 13 frames of the '
-        'paper; figure 6 tries other lengths. The training sees gaps up to 25.',
-        unit='frames',
-        minimum=0,
-        maximum=25,
-    )
-    match_threshold: float = option(
-        0.3,
-        'A clip-level track that fits no known one better than this is new. The paper says only '
-        '"a certain threshold"; soft masks stay below 1 even with themselves.',
-        minimum=0.0,
-        maximum=1.0,
-    )
-    duplicates: str = option(
-        'next',
-        'When two instances of a frame fit one identity best, the better fit gets it. next: the '
-        'other one takes its next best, or a new one; drop: it is not shown, for it is likely '
-        'the same object twice. The paper does not say.',
-        choices=('next', 'drop'),
-    )
-    score_mean: str = option(
-        'all',
-        'Score of a class: the mean of the scores with which it was detected. all: over all '
-        'detections of the track, so that a rare wrong class weighs little; class: over those of '
-        'the class only. The paper says "separately for each object category".',
-        choices=('all', 'class'),
-    )
-    min_score: float = option(
-        0.0,
-        'Tracks below this score are not shown. The paper shows all.',
-        minimum=0.0,
-        maximum=1.0,
-        mutable=True,
-    )
-    detections: DetectionOptions = field(default_factory=DetectionOptions)
-    model: ModelOptions = field(default_factory=ModelOptions)
-    memory: MemoryConfig = field(default_factory=_memory)
 
 
 @dataclass
@@ -115,11 +50,13 @@ class MaskPropState:
         memory: Tracks, up to its capacity.
         window: Frames and clip-level tracks.
         restarts: Numbers of the first frames after a restart, among those that are due.
+        supports: Frames that support each other; only with spatiotemporal sampling.
     """
 
     memory: StagedMemory
     window: Window
     restarts: set[int] = field(default_factory=set)
+    supports: Supports | None = None
 
 
 @register_method('maskprop')
@@ -141,8 +78,13 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
 
     def build(self) -> MaskProp:
         """See `NetworkMethod.build`."""
-        if self._has_clips and self.config.past + self.config.lookahead < 1:
-            raise ValueError('past: expected 1 or more with a lookahead of 0, got 0')
+        lag = self.config.lookahead if self._has_clips else 0
+        if self._ahead > lag:
+            raise ValueError(
+                f'support.ahead: expected at most the lag of {lag}, got {self._ahead}'
+            )
+        if self._has_clips and self.config.past + lag - self._ahead < 1:
+            raise ValueError('past: expected 1 or more where clips end with their centre, got 0')
         model = MaskProp(self.config.network, len(self.classes), self.config.model)
         set_options(model.detector, self.config.detections)
         return model
@@ -150,6 +92,11 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
     @property
     def _has_clips(self) -> bool:
         return self.config.model.tracking != 'masktrack'
+
+    @property
+    def _ahead(self) -> int:
+        """Frames that a frame waits for before it is understood."""
+        return self.config.support.ahead if self.config.model.sampling.enabled else 0
 
     def init_state(self) -> MaskPropState:
         """See `Method.init_state`."""
@@ -159,25 +106,58 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             self.config.memory, num_classes=classes, extras=books.births(classes, looks)
         )
         past = self.config.past if self._has_clips else 0
-        return MaskPropState(memory, Window(past, self.lag))
+        window = Window(past, self.lag - self._ahead)
+        return MaskPropState(memory, window, supports=self._supports())
+
+    def _supports(self) -> Supports | None:
+        sampling = self._model.detector.sampling
+        if sampling is None:
+            return None
+        return Supports(self.config.support.past, self._ahead, sampling.names)
 
     @torch.inference_mode()
     def step(self, state: MaskPropState, frame: Frame) -> tuple[MaskPropState, list[FrameResult]]:
         """See `Method.step`."""
-        seen = perceive(self._model, frame.image, self.config.detections, self.device)
-        if not self._has_clips:
-            return state, [self._follow(state, seen, frame)]
-        content = Content(seen.found, seen.regions, seen.masks)
-        state.window.push(Seen(frame.stamp_ns, frame.frame_id, seen.placement, seen.view, content))
-        return state, self._link(state) if state.window.is_ready else []
+        stamp_ns, frame_id = frame.stamp_ns, frame.frame_id
+        if state.supports is None:
+            seen = perceive(self._model, frame.image, self.config.detections, self.device)
+            return state, self._take(state, seen, stamp_ns, frame_id)
+        look = look_at(self._model, frame.image, self.device)
+        state.supports.push(Glimpse(stamp_ns, frame_id, look))
+        return state, self._understand(state) if state.supports.is_ready else []
 
     @torch.inference_mode()
     def flush(self, state: MaskPropState) -> tuple[MaskPropState, list[FrameResult]]:
         """See `Method.flush`; the last clips are shorter, as in the paper."""
         results = []
+        while state.supports is not None and state.supports.pending:
+            results += self._understand(state)
         while state.window.due <= state.window.newest:
             results += self._link(state)
         return state, results
+
+    def _understand(self, state: MaskPropState) -> list[FrameResult]:
+        """Take in the frame whose supporting frames are there."""
+        assert state.supports is not None
+        glimpse, supports = state.supports.take()
+        seen = understand(self._model, glimpse.look, supports, self.config.detections)
+        return self._take(state, seen, glimpse.stamp_ns, glimpse.frame_id, is_owed=glimpse.is_owed)
+
+    def _take(
+        self,
+        state: MaskPropState,
+        seen: Perceived,
+        stamp_ns: int,
+        frame_id: str,
+        *,
+        is_owed: bool = True,
+    ) -> list[FrameResult]:
+        """Take in what is in the next frame; return the results that are complete by it."""
+        if not self._has_clips:
+            return [self._follow(state, seen, stamp_ns, frame_id)]
+        content = Content(seen.found, seen.regions, seen.masks, is_owed)
+        state.window.push(Seen(stamp_ns, frame_id, seen.placement, seen.view, content))
+        return self._link(state) if state.window.is_ready else []
 
     def _link(self, state: MaskPropState) -> list[FrameResult]:
         """Build the clip around the frame that is due, and find the identities of its tracks."""
@@ -232,7 +212,9 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
         )
         return slots, tracks
 
-    def _follow(self, state: MaskPropState, seen: Perceived, frame: Frame) -> FrameResult:
+    def _follow(
+        self, state: MaskPropState, seen: Perceived, stamp_ns: int, frame_id: str
+    ) -> FrameResult:
         """Find the tracks of a frame as MaskTrack R-CNN does."""
         memory, found = state.memory, seen.found
         class_ids, looks = found.class_ids.cpu(), seen.looks.cpu()
@@ -244,10 +226,10 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             class_ids[:, None] == memory[books.LABEL],
         )
         gain = torch.where(memory.occupied, cues[:, 1:] - cues[:, :1], -torch.inf)
-        entry = books.Entry(frame.stamp_ns, found.scores.cpu(), class_ids, seen.masks)
+        entry = books.Entry(stamp_ns, found.scores.cpu(), class_ids, seen.masks)
         slots, tracks = self._enter(state, entry, gain.numpy(), 0.0)
         books.learn_looks(memory, slots, looks, class_ids)
-        return FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
+        return FrameResult(stamp_ns, frame_id, *seen.placement.source, tracks)
 
     def save(self, state: MaskPropState) -> Snapshot:
         """See `Method.save`; frames whose result is due are saved with what is in them."""
@@ -257,6 +239,9 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             'frame_ids': [seen.frame_id for seen in state.window.frames.values()],
             'restarts': sorted(state.restarts),
         }
+        if state.supports is not None:
+            parts['supports'] = support.to_tensors(state.supports)
+            meta['supporting'] = [each.frame_id for each in state.supports.frames.values()]
         return Snapshot(joined(parts), meta)
 
     def restore(self, snapshot: Snapshot) -> MaskPropState:
@@ -269,20 +254,33 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
         frame_ids, restarts = snapshot.meta.get('frame_ids'), snapshot.meta.get('restarts')
         if not isinstance(frame_ids, list) or not isinstance(restarts, list):
             raise ValueError(f'expected lists, got frame_ids {frame_ids}, restarts {restarts}')
-        state, parts = self.init_state(), known_parts_of(snapshot, 'memory', 'clips')
+        state = self.init_state()
+        extra = () if state.supports is None else ('supports',)
+        parts = known_parts_of(snapshot, 'memory', 'clips', *extra)
         state.memory.restore(parts['memory'])
         from_tensors(parts['clips'], frame_ids, state.window, self.device)
         highest = max((int(old.owners.max(initial=-1)) for old in state.window.tracks), default=-1)
         if highest >= self.config.memory.capacity:
             raise ValueError(f'owners: expected slots of the memory, got {highest}')
-        state.restarts = {*restarts, state.window.newest + 1}
+        waiting = 0
+        if state.supports is not None:
+            names = snapshot.meta.get('supporting')
+            if not isinstance(names, list):
+                raise ValueError(f'supporting: expected a list, got {names}')
+            support.from_tensors(parts['supports'], names, state.supports, self.device)
+            waiting = state.supports.pending
+        state.restarts = {*restarts, state.window.newest + waiting + 1}
         return state
 
     def memory_use(self, state: MaskPropState) -> dict[str, int]:
         """See `Method.memory_use`."""
-        window = state.window
-        return super().memory_use(state) | {
+        window, supports = state.window, state.supports
+        use = {
             'ring_frames': len(window.frames),
             'ring_limit': window.past + window.lookahead + 1,
             'clip_tracks': sum(len(old.owners) for old in window.tracks),
         }
+        if supports is not None:
+            use['support_frames'] = len(supports.frames)
+            use['support_limit'] = supports.past + supports.ahead + 1
+        return super().memory_use(state) | use

@@ -58,12 +58,16 @@ def mask_rcnn(pyramid: nn.Module, sizes: HeadSizes, num_categories: int, **limit
         mask_predictor=parts.MaskRCNNPredictor(masks, masks, num_categories),
         **limits,
     )
-    scores = model.roi_heads.box_predictor.cls_score
+    expect_background(model.roi_heads.box_predictor.cls_score)
+    return model
+
+
+def expect_background(scores: nn.Linear) -> None:
+    """Draw the parameters of a layer of class logits anew, so that background is likely."""
     nn.init.zeros_(scores.bias)
     nn.init.normal_(scores.weight, std=0.01)  # Fast R-CNN's
     with torch.no_grad():
-        scores.bias[0] = math.log((num_categories - 1) * (1 - _PRIOR) / _PRIOR)
-    return model
+        scores.bias[0] = math.log((scores.out_features - 1) * (1 - _PRIOR) / _PRIOR)
 
 
 def image_list(

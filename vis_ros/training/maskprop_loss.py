@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from vis_ros.data.clip import Truth
 from vis_ros.nn.maskprop import MaskProp
-from vis_ros.nn.maskprop.config import STRIDE
+from vis_ros.nn.maskprop.config import CASCADE_STAGES, STRIDE
 from vis_ros.nn.maskprop.detector import Features
 from vis_ros.nn.maskprop.masktrack import identity_logits
 from vis_ros.nn.maskprop.overlap import soft_iou
@@ -38,7 +38,19 @@ class MaskPropLossConfig:
     """Weights of the terms; the paper adds them up as they are. 0 leaves a term out."""
 
     detection: float = option(
-        1.0, 'Weight of the five losses of Mask R-CNN.', minimum=0.0, maximum=1000.0
+        1.0,
+        'Weight of the five losses of Mask R-CNN, or of all those of the cascade.',
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    stages: tuple[float, ...] = option(
+        (1.0, 0.5, 0.25),
+        'Only with a cascade: weight of the losses of each of its three stages.',
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    semantic: float = option(
+        0.1, 'Weight of the semantic branch, if there is one.', minimum=0.0, maximum=1000.0
     )
     propagation: float = option(
         1.0, 'Weight of the soft IoU, summed over instances.', minimum=0.0, maximum=1000.0
@@ -57,6 +69,10 @@ class MaskPropLossConfig:
         False,
         'The detector learns from both frames; the paper names the first one only.',
     )
+
+    def __post_init__(self) -> None:
+        if len(self.stages) != CASCADE_STAGES:
+            raise ValueError(f'stages: expected {CASCADE_STAGES} weights, got {self.stages}')
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,9 @@ def maskprop_loss(
 
     Returns:
         float32 scalars: `detection`, `total`, and those of `propagation`, `identity` and
-        `refinement` for which the model has the parts; finite whatever the images show.
+        `refinement` for which the model has the parts; finite whatever the images show. With a
+        cascade `detection` is that of the proposals only, the others are `stage_1` to `stage_3`
+        and `semantic`.
 
     Raises:
         ValueError: These are no pairs, or the truth is of another size.
@@ -113,11 +131,9 @@ def maskprop_loss(
         )
     size = (int(shape[2]), int(shape[3]))
     x = normalise(images.flatten(0, 1), padded_size(*size))
-    features = model.detector.features(x, size)  # frames of a pair follow each other
+    features = model.detector.features(x, size, _PAIR)  # frames of a pair follow each other
     pairs = [_objects(truth, b) for b in range(shape[0])]
-    terms = {}
-    if config.detection:
-        terms['detection'] = config.detection * _detection(model, features, pairs, config)
+    terms = _detection(model, features, pairs, config) if config.detection else {}
     if config.propagation and model.options.tracking == 'propagation':
         terms['propagation'] = config.propagation * _propagation(model, features, pairs)
     if config.identity and model.options.tracking == 'masktrack':
@@ -139,15 +155,24 @@ def _part(features: Features, index: slice) -> Features:
 
 def _detection(
     model: MaskProp, features: Features, pairs: list[_Objects], config: MaskPropLossConfig
-) -> Tensor:
-    """Return the sum of the losses of Mask R-CNN."""
+) -> dict[str, Tensor]:
+    """Return the losses of the detector, with their weights, summed by stages."""
     if config.detect_both:
         targets = [pair.target(frame) for pair in pairs for frame in range(_PAIR)]
         losses = model.detector.losses(features, targets)
     else:
         first = _part(features, slice(0, None, _PAIR))
         losses = model.detector.losses(first, [pair.target(0) for pair in pairs])
-    return torch.stack(list(losses.values())).sum()
+    groups: dict[str, list[Tensor]] = {}
+    for name, value in losses.items():
+        stage = name.rpartition('_')[2]
+        if stage.isdecimal():
+            group, weight = f'stage_{stage}', config.stages[int(stage) - 1]
+        else:
+            is_semantic = name == 'semantic'
+            group, weight = (name, config.semantic) if is_semantic else ('detection', 1.0)
+        groups.setdefault(group, []).append(weight * value)
+    return {name: config.detection * torch.stack(each).sum() for name, each in groups.items()}
 
 
 def _propagation(model: MaskProp, features: Features, pairs: list[_Objects]) -> Tensor:
@@ -211,7 +236,9 @@ def _refinement(model: MaskProp, x: Tensor, features: Features, pairs: list[_Obj
     first = _part(features, slice(0, None, _PAIR))
     targets = [pair.target(0) for pair in pairs]
     side, total, count = model.sizes.crop, features.middle.sum() * 0.0, 0
-    coarse = _coarse_masks(model, first, targets)
+    known = [[target[name] for target in targets] for name in ('boxes', 'labels')]
+    with torch.no_grad():
+        coarse = model.detector.masks(first, *known)
     for b, (target, masks) in enumerate(zip(targets, coarse, strict=True)):
         if not len(masks):
             continue
@@ -225,17 +252,3 @@ def _refinement(model: MaskProp, x: Tensor, features: Features, pairs: list[_Obj
         )
         count += logits.numel()
     return total / max(count, 1)
-
-
-@torch.no_grad()
-def _coarse_masks(
-    model: MaskProp, first: Features, targets: list[dict[str, Tensor]]
-) -> list[Tensor]:
-    """Return what the mask head makes of true boxes, probabilities (n, 28, 28) of each frame."""
-    boxes = [target['boxes'] for target in targets]
-    heads = model.detector.roi_heads
-    cells = heads.mask_roi_pool(first.levels, boxes, [first.picture] * len(boxes))
-    logits = heads.mask_predictor(heads.mask_head(cells))
-    labels = torch.cat([target['labels'] for target in targets])
-    masks: Tensor = logits[torch.arange(len(labels), device=labels.device), labels].sigmoid()
-    return list(masks.split([len(each) for each in boxes]))

@@ -15,6 +15,8 @@ from vis_ros.structures.options import option
 
 NETWORKS = ('resnet50', 'resnet101', 'resnext101_64x4d', 'small')
 TRACKINGS = ('propagation', 'flow', 'masktrack')
+CASCADES = ('none', 'htc')
+CASCADE_STAGES = 3
 DILATIONS = (3, 6, 12)
 STRIDE = 8  # of the second largest level of the pyramid, on which masks are propagated
 LEVEL = '1'  # its name
@@ -35,6 +37,7 @@ class MaskPropSizes:
         identity: Length of the embedding of MaskTrack R-CNN's tracking branch.
         crop: Side of the crop in which a mask is refined [px].
         refinement: Channels of the refinement.
+        sampling: Channels of the stages that spatiotemporal sampling aggregates, at most.
     """
 
     backbone: str = 'resnet50'
@@ -47,6 +50,7 @@ class MaskPropSizes:
     identity: int = 1024
     crop: int = 384
     refinement: int = 128
+    sampling: int = 1024
 
 
 def sizes_of(network: str) -> MaskPropSizes:
@@ -61,7 +65,7 @@ def sizes_of(network: str) -> MaskPropSizes:
     if network not in NETWORKS:
         raise ValueError(f'network: expected one of {", ".join(NETWORKS)}, got {network!r}')
     if network == 'small':
-        return MaskPropSizes('slim18', 192, 320, 64, 64, 256, 16, 128, 96, 32)
+        return MaskPropSizes('slim18', 192, 320, 64, 64, 256, 16, 128, 96, 32, 256)
     return MaskPropSizes(network)
 
 
@@ -166,6 +170,60 @@ class RefinementOptions:
 
 
 @dataclass(frozen=True)
+class SamplingOptions:
+    """A backbone with spatiotemporal sampling (section 4.4, and the STSN that it refers to)."""
+
+    enabled: bool = option(
+        False,
+        'Features of a frame are those of it and of supporting frames, sampled where they fit; '
+        'true in the paper. See also `support`.',
+    )
+    levels: int = option(
+        1,
+        'Stages of the backbone, from the last one down, whose features are aggregated. STSN has '
+        'one; the pyramid on top of it, that MaskProp adds, carries it down to the others.',
+        minimum=1,
+        maximum=4,
+    )
+    layers: int = option(
+        4,
+        'Deformable convolutions. All but the last one look at both frames, the last one samples '
+        'the supporting frame; 4 in STSN.',
+        minimum=1,
+        maximum=16,
+    )
+    embedding: int = option(
+        0,
+        'Channels of the layers that say how alike features are, a fourth of those that are '
+        'compared. 0: half of the channels of the features, as in STSN (512 of 1024).',
+        minimum=0,
+        maximum=4096,
+    )
+
+
+@dataclass(frozen=True)
+class SupportOptions:
+    """Supporting frames in a stream; only with `model.sampling.enabled`."""
+
+    past: int = option(
+        2,
+        'Supporting frames before each frame. STSN trains with 2 and tests with 26, from before '
+        'and after; each costs about as much as the layers of the sampling.',
+        unit='frames',
+        minimum=0,
+        maximum=25,
+    )
+    ahead: int = option(
+        0,
+        'Supporting frames after each frame, within the lookahead: features must be known before '
+        'they enter a clip, so that clips end that much earlier and the lag stays.',
+        unit='frames',
+        minimum=0,
+        maximum=25,
+    )
+
+
+@dataclass(frozen=True)
 class ModelOptions:
     """How the network is built; part of what its weights were trained with."""
 
@@ -177,5 +235,17 @@ class ModelOptions:
         choices=TRACKINGS,
     )
     flow_updates: int = option(12, 'Only for flow: updates of RAFT.', minimum=1, maximum=64)
+    cascade: str = option(
+        'none',
+        "How boxes and masks are found. none: the heads of Mask R-CNN; htc: the paper's hybrid "
+        'task cascade of three stages, at about three times the cost of the heads.',
+        choices=CASCADES,
+    )
+    semantic: bool = option(
+        False,
+        'The cascade has a branch for semantic segmentation, whose features go to all heads; '
+        'true in the paper. Only with a cascade.',
+    )
     propagation: PropagationOptions = field(default_factory=PropagationOptions)
     refinement: RefinementOptions = field(default_factory=RefinementOptions)
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)

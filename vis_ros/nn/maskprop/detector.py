@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mask R-CNN of torchvision's parts, in two steps: features of a frame, and what is in them.
 
-Source: He et al., "Mask R-CNN", ICCV 2017; MaskProp, section 4.1. The paper's strongest form, with
-a hybrid task cascade and a spatiotemporal sampling backbone, is left out.
+Source: He et al., "Mask R-CNN", ICCV 2017; MaskProp, section 4.1; for its heads in the strongest
+form see `cascade`, for its backbone `sampling`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from vis_ros.nn.maskprop.config import LEVEL, DetectionOptions, MaskPropSizes
+from vis_ros.nn.maskprop.cascade import HybridCascade
+from vis_ros.nn.maskprop.config import LEVEL, DetectionOptions, MaskPropSizes, ModelOptions
+from vis_ros.nn.maskprop.sampling import SpatioTemporalSampling
 from vis_ros.nn.maskrcnn import image_list, mask_rcnn
 from vis_ros.nn.yolact.backbone import ResNetTaps
 
@@ -62,30 +65,96 @@ class VideoMaskRcnn(nn.Module):
     Args:
         sizes: Of the network.
         num_classes: Number of classes K without background.
+        options: What there is beyond Mask R-CNN; nothing by default.
+
+    Raises:
+        ValueError: Options do not go together.
     """
 
-    def __init__(self, sizes: MaskPropSizes, num_classes: int) -> None:
+    def __init__(
+        self, sizes: MaskPropSizes, num_classes: int, options: ModelOptions | None = None
+    ) -> None:
         super().__init__()
-        whole = mask_rcnn(_pyramid(sizes), sizes, num_classes + 1)
+        options = options or ModelOptions()
+        body, inputs = _body(sizes)
+        self.sampling: SpatioTemporalSampling | None = None
+        if options.sampling.enabled:
+            self.sampling = SpatioTemporalSampling(inputs, sizes.sampling, options.sampling)
+            inputs = self.sampling.outputs
+        whole = mask_rcnn(_pyramid(body, inputs, sizes.channels), sizes, num_classes + 1)
         self.backbone, self.rpn, self.roi_heads = whole.backbone, whole.rpn, whole.roi_heads
+        self.cascade: HybridCascade | None = None
+        if options.cascade == 'htc':
+            self.cascade = HybridCascade(
+                self.roi_heads, sizes, num_classes + 1, semantic=options.semantic
+            )
+        elif options.semantic:
+            raise ValueError("semantic: expected false with cascade 'none', got true")
 
-    def features(self, images: Tensor, picture: tuple[int, int]) -> Features:
+    def features(self, images: Tensor, picture: tuple[int, int], clip: int = 1) -> Features:
         """Return the pyramid of normalised images, float32 (B, 3, rows, columns).
 
         Args:
             images: Both sides are multiples of 32.
             picture: Rows and columns of what is not padding.
+            clip: So many images that follow each other support each other, with sampling.
         """
-        padded = (int(images.shape[-2]), int(images.shape[-1]))
-        return Features(dict(self.backbone(images)), padded, picture)
+        taps = self.taps(images)
+        supports = None if self.sampling is None else self.sampling.companions(taps, clip)
+        return self.pyramid(taps, supports, (images.shape[-2], images.shape[-1]), picture)
+
+    def taps(self, images: Tensor) -> dict[str, Tensor]:
+        """Return what the stages of the backbone make of each image by itself, by name."""
+        taps = dict(self.backbone.body(images))
+        return taps if self.sampling is None else self.sampling.reduced(taps)
+
+    def pyramid(
+        self,
+        taps: Mapping[str, Tensor],
+        supports: Mapping[str, Tensor] | None,
+        padded: tuple[int, int],
+        picture: tuple[int, int],
+    ) -> Features:
+        """Return the pyramid of images.
+
+        Args:
+            taps: See `taps`.
+            supports: See `SpatioTemporalSampling`; without sampling it does not count.
+            padded: Rows and columns of the images.
+            picture: Rows and columns of what is not padding.
+        """
+        if self.sampling is not None:
+            taps = self.sampling(taps, supports)
+        levels = dict(self.backbone.fpn(taps))
+        return Features(levels, (int(padded[0]), int(padded[1])), picture)
 
     def detect(self, features: Features, options: DetectionOptions) -> list[Instances]:
         """Return the instances of each frame; the module must be in evaluation mode."""
         images = image_list(features.levels, features.padded, features.picture)
-        found, _ = self.roi_heads(
-            features.levels, self._proposals(features, images, options), images.image_sizes
-        )
+        proposals = self._proposals(features, images, options)
+        if self.cascade is not None:
+            found = self.cascade.detect(features.levels, proposals, images.image_sizes)
+        else:
+            found, _ = self.roi_heads(features.levels, proposals, images.image_sizes)
         return [_chosen(single, options) for single in found]
+
+    def masks(self, features: Features, boxes: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
+        """Return masks over given boxes, probabilities (N, 28, 28) of each frame.
+
+        Args:
+            features: Of B frames.
+            boxes: Of each frame, float (N, 4), xyxy in pixels of the input.
+            labels: Of each frame, int64 (N,), from 1 on: the class whose mask is meant.
+        """
+        from torchvision.models.detection.roi_heads import maskrcnn_inference
+
+        shapes, heads = [features.picture] * len(boxes), self.roi_heads
+        if self.cascade is not None:
+            found = self.cascade.masks(features.levels, boxes, shapes, labels)
+        else:
+            cells = heads.mask_roi_pool(features.levels, boxes, shapes)
+            found = maskrcnn_inference(heads.mask_predictor(heads.mask_head(cells)), labels)
+        return [masks[:, 0] for masks in found]
 
     def _proposals(
         self, features: Features, images: Any, options: DetectionOptions
@@ -94,16 +163,23 @@ class VideoMaskRcnn(nn.Module):
         return [boxes[: options.proposals] for boxes in proposals]  # the best come first
 
     def losses(self, features: Features, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Return torchvision's losses; the module must be in training mode.
+        """Return the losses, without weights; the module must be in training mode.
 
         Args:
             features: Of B frames.
             targets: For each frame `boxes` float32 (J, 4), `labels` int64 (J,) from 1 on, and
                 `masks` uint8 (J, H, W).
+
+        Returns:
+            torchvision's; with a cascade those of the proposals and `HybridCascade.losses`.
         """
         images = image_list(features.levels, features.padded, features.picture)
         proposals, losses = self.rpn(images, features.levels, targets)
-        _, more = self.roi_heads(features.levels, proposals, images.image_sizes, targets)
+        shapes = images.image_sizes
+        if self.cascade is not None:
+            more = self.cascade.losses(features.levels, proposals, shapes, targets)
+        else:
+            _, more = self.roi_heads(features.levels, proposals, shapes, targets)
         return {**losses, **more}
 
 
@@ -124,15 +200,16 @@ def _chosen(found: dict[str, Tensor], options: DetectionOptions) -> Instances:
 
 def set_options(detector: VideoMaskRcnn, options: DetectionOptions) -> None:
     """Set torchvision's own thresholds; they are no parameters."""
-    heads: Any = detector.roi_heads
-    heads.score_thresh, heads.nms_thresh = options.score_threshold, options.nms_threshold
-    heads.detections_per_img = 2 * options.limit  # some fall to `any_class_overlap`
+    stages = [detector.roi_heads] if detector.cascade is None else detector.cascade.stages
+    for heads in stages:
+        heads.score_thresh, heads.nms_thresh = options.score_threshold, options.nms_threshold
+        heads.detections_per_img = 2 * options.limit  # some fall to `any_class_overlap`
     detector.rpn._post_nms_top_n['testing'] = options.proposals
 
 
-def _pyramid(sizes: MaskPropSizes) -> Any:
+def _body(sizes: MaskPropSizes) -> tuple[nn.Module, dict[str, int]]:
+    """Return a backbone, and the channels of its stages by name."""
     from torchvision.models import get_model
-    from torchvision.models.detection.backbone_utils import BackboneWithFPN
     from torchvision.ops import FrozenBatchNorm2d
 
     if sizes.backbone == 'slim18':
@@ -141,6 +218,11 @@ def _pyramid(sizes: MaskPropSizes) -> Any:
     else:
         whole = get_model(sizes.backbone, weights=None, norm_layer=FrozenBatchNorm2d)
         body, last = whole, whole.fc.in_features
-    layers = {f'layer{k + 1}': str(k) for k in range(4)}
-    inputs = [last // 8, last // 4, last // 2, last]
-    return BackboneWithFPN(body, layers, inputs, sizes.channels)
+    return body, {'0': last // 8, '1': last // 4, '2': last // 2, '3': last}
+
+
+def _pyramid(body: nn.Module, inputs: Mapping[str, int], channels: int) -> Any:
+    from torchvision.models.detection.backbone_utils import BackboneWithFPN
+
+    layers = {f'layer{int(name) + 1}': name for name in inputs}
+    return BackboneWithFPN(body, layers, list(inputs.values()), channels)

@@ -30,7 +30,7 @@ class MaskProp(nn.Module):
         super().__init__()
         sizes = sizes_of(network)
         self.sizes, self.options = sizes, options
-        self.detector = VideoMaskRcnn(sizes, num_classes)
+        self.detector = VideoMaskRcnn(sizes, num_classes, options)
         if options.tracking == 'propagation':
             self.propagation = Propagation(sizes.channels, sizes.motion, options.propagation)
         elif options.tracking == 'flow':

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -39,10 +40,24 @@ class Perceived(NamedTuple):
     looks: Tensor
 
 
+class Look(NamedTuple):
+    """What is known of one frame by itself.
+
+    Args:
+        placement: Of the image in the input.
+        picture: uint8 tensor (h, w, 3), without padding.
+        taps: Stages of the backbone, see `VideoMaskRcnn.taps`.
+    """
+
+    placement: Placement
+    picture: Tensor
+    taps: dict[str, Tensor]
+
+
 def perceive(
     model: MaskProp, image: np.ndarray, options: DetectionOptions, device: torch.device
 ) -> Perceived:
-    """Return what is in an image.
+    """Return what is in an image, that no other one supports.
 
     Args:
         model: In evaluation mode, on `device`; its detector has the `options`.
@@ -50,24 +65,49 @@ def perceive(
         options: Thresholds.
         device: Where the networks run.
     """
+    return understand(model, look_at(model, image, device), None, options)
+
+
+def look_at(model: MaskProp, image: np.ndarray, device: torch.device) -> Look:
+    """Return what the backbone makes of an image; see `perceive`."""
     placement = place(image.shape[0], image.shape[1], model.sizes)
     picture = torch.from_numpy(scaled(image, placement)).to(device)
-    x = normalise(picture[None], placement.padded)
-    features = model.detector.features(x, placement.picture)
+    return Look(
+        placement, picture, model.detector.taps(normalise(picture[None], placement.padded))
+    )
+
+
+def understand(
+    model: MaskProp,
+    look: Look,
+    supports: Mapping[str, Tensor] | None,
+    options: DetectionOptions,
+) -> Perceived:
+    """Return what is in a frame.
+
+    Args:
+        model: See `perceive`.
+        look: At the frame.
+        supports: Stages of supporting frames, see `SpatioTemporalSampling`; or None.
+        options: Thresholds.
+    """
+    placement = look.placement
+    features = model.detector.pyramid(look.taps, supports, placement.padded, placement.picture)
     (found,) = model.detector.detect(features, options)
-    view = model.view(picture, features)
+    view = model.view(look.picture, features)
     size = (features.middle.shape[-2], features.middle.shape[-1])
     regions = model.regions(found, size)
-    masks = _frame_masks(model, x, placement, found, options.mask_threshold)
+    masks = _frame_masks(model, look, found, options.mask_threshold)
     return Perceived(placement, view, found, regions, masks, _looks(model, features, found))
 
 
 def _frame_masks(
-    model: MaskProp, x: Tensor, placement: Placement, found: Instances, threshold: float
+    model: MaskProp, look: Look, found: Instances, threshold: float
 ) -> tuple[CropMask, ...]:
     """Return the masks of the mask head, refined if the model does so, in the source image."""
-    masks, boxes = found.masks, found.boxes
+    masks, boxes, placement = found.masks, found.boxes, look.placement
     if model.options.refinement.enabled:
+        x = normalise(look.picture[None], placement.padded)
         masks, boxes = model.refine(x, found)
     boxes = boxes_at_source(boxes, placement).cpu()
     return pasted_masks(masks.cpu(), boxes, placement.source, threshold)
