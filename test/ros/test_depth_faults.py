@@ -12,7 +12,7 @@ import pytest
 from core_rig import PERIOD_NS
 from depth_rig import DEPTH, HEIGHT, INFO, PIXELS, WIDTH, add_box, depth, info, transforms
 from hosts_rig import wait_until
-from robot_rig import WARN, Robot
+from robot_rig import WARN, Robot, stamp_of
 
 from vis_ros.wire.depth_images import CAMERA_INFO_TYPE
 from vis_ros.wire.encodings import IMAGE_TYPE
@@ -155,12 +155,17 @@ def test_depth_that_comes_after_its_image(start):
 
 
 def test_depth_that_comes_too_late_is_used_for_no_image(start):
-    robot = start(delay_ns=3 * PERIOD_NS, depth_wait_s=0.01, is_located=False)
+    robot = start(make_depth=None, depth_wait_s=0.01, is_located=False)
     known = robot.counts['depth_missing']
     with robot.reporting(WARN, f'no depth on {DEPTH} in time'):
-        assert {robot.quality() for _ in range(12)} == {NONE}
+        for _ in range(12):
+            message = robot.show()
+            assert message.tracks[0].quality_3d == NONE
+            robot.publish(DEPTH, millimetres(stamp_of(message)))  # its image is done with
     assert robot.counts['depth_missing'] == known + 12
     assert robot.counts['depth_used'] == robot.counts['errors'] == 0
+    robot.make_depth = millimetres
+    robot.wait_until_measured()  # so the late ones came too
 
 
 def test_a_depth_of_half_the_size_is_scaled_and_said(start, capfd):
