@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
+import steps
 import torch
 from bars import check_least, conclude
 from stages import machine
@@ -40,7 +41,6 @@ from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import build_config
 
 HEIGHT, WIDTH, CELL = 64, 96, 8
-MAX_GROWTH = 1.3
 _SHORT, _LONG = (1, 4), (20, 300)  # frames that it is hidden: within the timeout, or not
 _PERIOD_NS = 100_000_000
 _OPTIONS: Mapping[str, Any] = {
@@ -193,31 +193,19 @@ def stream(method: IaiMethod, crowd: Crowd, frames: int) -> Iterator[Step]:
             yield Step(result, state, sum(watch.spans_ms().values()))
 
 
-def state_bytes(state: IaiState) -> int:
-    """Return how many bytes the tensors of a stream's state take."""
-    assert state.network is not None
-    parts = [*state.memory.tensors.values(), *state.network, state.frames]
-    return sum(part.nbytes for part in parts)
-
-
 def measure(method: IaiMethod, crowd: Crowd, frames: int) -> dict[str, Any]:
     """Return all figures of a stream of 10 or more frames."""
     times, sizes, most = [], set(), 0
     for step in stream(method, crowd, frames):
         times.append(step.span_ms)
-        sizes.add(state_bytes(step.state))
+        sizes.add(steps.state_bytes(method, step.state))
         most = max(most, len(step.result.tracks))
         use = method.memory_use(step.state)
-    tenth = frames // 10
-    first, last = (float(np.median(part)) for part in (times[:tenth], times[-tenth:]))
     return {
         'machine': machine(),
-        'frames': frames,
         'objects_seen': len(crowd.last_id),
         'tracks_at_once': most,
-        'first_tenth_ms': round(first, 3),
-        'last_tenth_ms': round(last, 3),
-        'growth': round(last / first, 4),
+        **steps.growth(times),
         'state_bytes': sorted(sizes),
         'use': use,
         'counts': dict(crowd.counts),
@@ -226,11 +214,10 @@ def measure(method: IaiMethod, crowd: Crowd, frames: int) -> dict[str, Any]:
 
 def verdicts(found: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Return each bar in words, and whether it is kept."""
-    sizes, growth, counts = found['state_bytes'], found['growth'], found['counts']
+    counts = found['counts']
     wrong, lost = counts['mixed'] + counts['repeated'], counts['short_losses']
     return [
-        (f'last tenth / first tenth {growth:.2f}, at most {MAX_GROWTH}', growth <= MAX_GROWTH),
-        (f'state of {sizes[0]} to {sizes[-1]} bytes, expected one size', len(sizes) == 1),
+        *steps.growth_bars(found),
         (f'{wrong} ids of two objects or given twice, expected 0', wrong == 0),
         (f'{lost} other ids after a short time, expected 0', lost == 0),
     ]

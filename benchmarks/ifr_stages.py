@@ -16,22 +16,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import steps
 import torch
-from bars import check_least, conclude
+from bars import conclude
 from stages import machine
 from stopwatch import Stopwatch
 
 from vis_ros.methods import ifr
 from vis_ros.methods.ifr import IfrMethod
 from vis_ros.nn.ifr.config import NETWORKS
-from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame
-from vis_ros.structures.options import build_config
 
 STAGES = (
     'input',
@@ -60,12 +57,7 @@ _OPEN = {
 
 def build(network: str, device: str, **options: Any) -> IfrMethod:
     """Return a method in which every query is a track."""
-    classes = tuple(f'class {k}' for k in range(8 if network == 'small' else 40))
-    config = build_config(
-        IfrMethod.Config, {'network': network, 'classes': classes, **_OPEN, **options}
-    )
-    random = LoadedWeights({}, 'random', is_random=True)
-    return IfrMethod(config, weights=random, device=device)
+    return steps.random_method('ifr', network, device, {**_OPEN, **options})
 
 
 def frames(method: IfrMethod, count: int) -> Iterator[Frame]:
@@ -123,7 +115,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         'frame_ms': {name: round(value, 3) for name, value in times.items()},
         'against_stream': {n: round(v / times['stream'], 3) for n, v in times.items()},
         'long_stream': steps.long_stream(
-            methods['stream'], frames(methods['stream'], args.frames), args.frames
+            methods['stream'], frames(methods['stream'], args.frames)
         ),
     }
 
@@ -139,22 +131,11 @@ def show(found: Mapping[str, Any]) -> None:
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--network', default='small', choices=NETWORKS)
-    parser.add_argument('--device', default='cpu')
-    parser.add_argument('--repetitions', type=int, default=20, help='steps (%(default)s)')
+    parser = steps.command_line(__doc__, NETWORKS)
     parser.add_argument('--warm-up', type=int, default=3)
     parser.add_argument('--video', type=int, default=12, help='frames of the modes (%(default)s)')
     parser.add_argument('--rounds', type=int, default=3, help='of the modes (%(default)s)')
-    parser.add_argument(
-        '--frames', type=int, default=1000, help='of the long stream (%(default)s)'
-    )
-    parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
-    parser.add_argument('--json', type=Path)
-    args = parser.parse_args(given)
-    least = {'repetitions': 1, 'video': 1, 'rounds': 1, 'frames': 20, 'threads': 1}
-    check_least(parser, args, least)
-    return args
+    return steps.parsed(parser, given, video=1, rounds=1)
 
 
 def main(given: Sequence[str] | None = None) -> int:

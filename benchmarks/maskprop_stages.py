@@ -17,21 +17,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import steps
 import torch
-from bars import check_least, conclude
+from bars import conclude
 from stages import machine
 
 from vis_ros.methods import maskprop
 from vis_ros.methods.maskprop import MaskPropMethod
 from vis_ros.nn.maskprop import perception
 from vis_ros.nn.maskprop.config import NETWORKS
-from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame
-from vis_ros.structures.options import build_config
 
 COUNTS = (1, 5, 20)
 _CASCADE = {'model.cascade': 'htc', 'model.semantic': True}
@@ -55,13 +52,8 @@ _PERIOD_NS = 33_333_333
 
 def build(network: str, device: str, form: str, count: int) -> MaskPropMethod:
     """Return a method that finds so many instances in every frame."""
-    classes = tuple(f'class {k}' for k in range(8 if network == 'small' else 40))
     options = {**_OPEN, **FORMS[form], 'detections.limit': count}
-    config = build_config(
-        MaskPropMethod.Config, {'network': network, 'classes': classes, **options}
-    )
-    random = LoadedWeights({}, 'random', is_random=True)
-    return MaskPropMethod(config, weights=random, device=device)
+    return steps.random_method('maskprop', network, device, options)
 
 
 def frames(method: MaskPropMethod, count: int) -> Iterator[Frame]:
@@ -124,7 +116,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         'stages_ms': stages,
         'step_ms': times,
         'against_one': {count: round(own / times[COUNTS[0]], 3) for count, own in times.items()},
-        'long_stream': steps.long_stream(stream, frames(stream, args.frames), args.frames),
+        'long_stream': steps.long_stream(stream, frames(stream, args.frames), filling(stream)),
     }
 
 
@@ -141,19 +133,9 @@ def show(found: Mapping[str, Any]) -> None:
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--network', default='small', choices=NETWORKS)
+    parser = steps.command_line(__doc__, NETWORKS)
     parser.add_argument('--form', default='plain', choices=FORMS, help='(%(default)s)')
-    parser.add_argument('--device', default='cpu')
-    parser.add_argument('--repetitions', type=int, default=20, help='steps (%(default)s)')
-    parser.add_argument(
-        '--frames', type=int, default=1000, help='of the long stream (%(default)s)'
-    )
-    parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
-    parser.add_argument('--json', type=Path)
-    args = parser.parse_args(given)
-    check_least(parser, args, {'repetitions': 1, 'frames': 20, 'threads': 1})
-    return args
+    return steps.parsed(parser, given)
 
 
 def main(given: Sequence[str] | None = None) -> int:

@@ -19,20 +19,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import steps
 import torch
-from bars import check_least, conclude
+from bars import conclude
 from stages import machine
 
-from vis_ros.methods import METHODS, iai, visstg
+from vis_ros.methods import iai, visstg
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.visstg import instances
-from vis_ros.nn.weights import LoadedWeights
-from vis_ros.structures.options import build_config
 
 TRACKS = 10
 MAX_SHARE = 0.2
@@ -161,11 +158,7 @@ def build(name: str, network: str, device: str, picture: tuple[int, int] | None 
         device: That of torch.
         picture: Rows and columns of its input; by default those of the network.
     """
-    classes = tuple(f'class {k}' for k in range(8 if network == 'small' else 40))
-    options = {'network': network, 'classes': classes, **PLANS[name].options}
-    config = build_config(METHODS[name].Config, options)
-    random = LoadedWeights({}, 'random', is_random=True)
-    method: Any = METHODS[name](config, weights=random, device=device)
+    method = steps.random_method(name, network, device, PLANS[name].options)
     if picture is not None:
         _owner_of_sizes(method).config = replace(
             _owner_of_sizes(method).config, short_side=picture[0], long_side=picture[1]
@@ -207,20 +200,10 @@ def verdicts(name: str, found: Mapping[str, Any]) -> list[tuple[str, bool]]:
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser = steps.command_line(__doc__, NETWORKS)
     parser.add_argument('method', choices=PLANS)
-    parser.add_argument('--network', default='small', choices=NETWORKS)
-    parser.add_argument('--device', default='cpu')
-    parser.add_argument('--repetitions', type=int, default=20, help='steps (%(default)s)')
     parser.add_argument('--warm-up', type=int, default=3)
-    parser.add_argument(
-        '--frames', type=int, default=1000, help='of the long stream (%(default)s)'
-    )
-    parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
-    parser.add_argument('--json', type=Path)
-    args = parser.parse_args(given)
-    check_least(parser, args, {'repetitions': 1, 'frames': 20, 'threads': 1})
-    return args
+    return steps.parsed(parser, given)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -235,7 +218,7 @@ def main(given: Sequence[str] | None = None) -> int:
         'network': args.network,
         'device': args.device,
         'stages_ms': stages_of(args.method, method, args.repetitions, args.warm_up),
-        'long_stream': steps.long_stream(small, frames(small, args.frames), args.frames),
+        'long_stream': steps.long_stream(small, frames(small, args.frames)),
     }
     print(', '.join(f'{name} {value}' for name, value in found['machine'].items()))
     steps.show_stages(found['stages_ms'])

@@ -14,7 +14,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
 
 import iai_endless
-from iai_endless import Crowd, build, state_bytes, stream
+import steps
+from iai_endless import Crowd, build, stream
+from steps import state_bytes
 
 from vis_ros.methods import iai
 
@@ -35,8 +37,8 @@ def test_500_objects_leave_nothing_behind() -> None:
     size, before = None, iai.detect
     for count, step in enumerate(stream(method, crowd, 640)):
         assert len(step.result.tracks) <= 19
-        assert size in (None, state_bytes(step.state))
-        size = state_bytes(step.state)
+        assert size in (None, state_bytes(method, step.state))
+        size = state_bytes(method, step.state)
         if count % 100 == 99:
             values = [v for v in step.state.network if v.is_floating_point()]
             assert all(value.isfinite().all() for value in values)
@@ -78,7 +80,7 @@ def test_bars() -> None:
 def test_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(iai_endless, 'MAX_GROWTH', 1e9)  # time is not tested
+    monkeypatch.setattr(steps, 'MAX_GROWTH', 1e9)  # time is not tested
     path = tmp_path / 'found.json'
     assert iai_endless.main(['--frames', '20', '--objects', '30', '--json', str(path)]) == 0
     assert 'FAIL' not in capsys.readouterr().out

@@ -20,7 +20,7 @@ import numpy as np
 
 from vis_ros.data.augment import AugmentConfig
 from vis_ros.nn.maskprop import DetectionOptions, MaskProp, ModelOptions
-from vis_ros.nn.maskprop.config import CASCADE_STAGES, NETWORKS
+from vis_ros.nn.maskprop.config import NETWORKS, THRESHOLDS
 from vis_ros.structures.options import option
 from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
 from vis_ros.training.maskprop_loss import MAX_GAP, MaskPropLossConfig, maskprop_loss
@@ -97,7 +97,7 @@ class MaskPropTask(ClipTask):
         *(  # all stages of a cascade start from the heads of a Mask R-CNN
             (f'{there}roi_heads.', f'detector.cascade.later.{k}.')
             for there in ('', 'detector.')
-            for k in range(CASCADE_STAGES - 1)
+            for k in range(len(THRESHOLDS) - 1)
         ),
     )
     backbone = 'detector.backbone.body'

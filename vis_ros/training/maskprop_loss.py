@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from vis_ros.data.clip import Truth
 from vis_ros.nn.maskprop import MaskProp
-from vis_ros.nn.maskprop.config import CASCADE_STAGES, STRIDE
+from vis_ros.nn.maskprop.config import STRIDE, THRESHOLDS
 from vis_ros.nn.maskprop.detector import Features
 from vis_ros.nn.maskprop.masktrack import identity_logits
 from vis_ros.nn.maskprop.overlap import soft_iou
@@ -71,8 +71,8 @@ class MaskPropLossConfig:
     )
 
     def __post_init__(self) -> None:
-        if len(self.stages) != CASCADE_STAGES:
-            raise ValueError(f'stages: expected {CASCADE_STAGES} weights, got {self.stages}')
+        if len(self.stages) != len(THRESHOLDS):
+            raise ValueError(f'stages: expected {len(THRESHOLDS)} weights, got {self.stages}')
 
 
 @dataclass(frozen=True)

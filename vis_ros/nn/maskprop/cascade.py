@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vis_ros.nn.maskprop.config import STRIDE
+from vis_ros.nn.maskprop.config import STRIDE, THRESHOLDS
 from vis_ros.nn.maskprop.semantic import SemanticBranch, semantic_loss
 from vis_ros.nn.maskrcnn import HeadSizes, expect_background
 
-THRESHOLDS = (0.5, 0.6, 0.7)  # IoU from which on a box is that of an object
 _SPREADS = (1.0, 2.0, 3.0)  # later boxes differ less from the true ones (Cascade R-CNN)
 _CODER = (10.0, 10.0, 5.0, 5.0)
 _SAMPLES, _POSITIVE = 512, 0.25  # boxes of an image that teach, and the share of objects

@@ -169,9 +169,8 @@ def to_tensors(window: Window) -> dict[str, Tensor]:
     """Return the window for a snapshot; the texts of the frames are left out."""
     tensors = {'window': torch.tensor([window.newest, window.due])}
     for number, seen in window.frames.items():
-        place, name = seen.placement, f'frame{number}'
-        sizes = (*place.source, *place.picture, *place.padded)
-        tensors[f'{name}.numbers'] = torch.tensor([seen.stamp_ns, *sizes])
+        name = f'frame{number}'
+        tensors[f'{name}.numbers'] = to_numbers(seen.stamp_ns, seen.placement)
         tensors[f'{name}.view'] = seen.view
         if seen.content is not None:
             found = {f'{name}.{key}': v for key, v in seen.content.found._asdict().items()}
@@ -224,9 +223,7 @@ def _frame(
     left: dict[str, Tensor], number: int, frame_id: str, is_pending: bool, device: torch.device
 ) -> Seen:
     name = f'frame{number}'
-    stamp_ns, *sizes = left.pop(f'{name}.numbers').tolist()
-    h, w, rows, columns, height, width = sizes
-    place = Placement((h, w), (rows, columns), (height, width))
+    stamp_ns, place = from_numbers(left.pop(f'{name}.numbers'))
     view = left.pop(f'{name}.view').to(device)
     if not is_pending:
         return Seen(stamp_ns, frame_id, place, view, None)
@@ -237,6 +234,18 @@ def _frame(
         raise ValueError(f'{name}: {len(masks)} masks, but {[len(value) for value in values]}')
     content = Content(Instances(*values), regions, masks, is_owed=False)
     return Seen(stamp_ns, frame_id, place, view, content)
+
+
+def to_numbers(stamp_ns: int, placement: Placement) -> Tensor:
+    """Return the stamp and the sizes of a frame for a snapshot, int64 (7,)."""
+    sizes = (*placement.source, *placement.picture, *placement.padded)
+    return torch.tensor([stamp_ns, *sizes])
+
+
+def from_numbers(numbers: Tensor) -> tuple[int, Placement]:
+    """Return what `to_numbers` wrote."""
+    stamp_ns, h, w, rows, columns, height, width = numbers.tolist()
+    return stamp_ns, Placement((h, w), (rows, columns), (height, width))
 
 
 def _packed(masks: tuple[CropMask, ...]) -> dict[str, Tensor]:

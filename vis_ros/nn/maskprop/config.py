@@ -16,7 +16,7 @@ from vis_ros.structures.options import option
 NETWORKS = ('resnet50', 'resnet101', 'resnext101_64x4d', 'small')
 TRACKINGS = ('propagation', 'flow', 'masktrack')
 CASCADES = ('none', 'htc')
-CASCADE_STAGES = 3
+THRESHOLDS = (0.5, 0.6, 0.7)  # of each stage of a cascade: IoU from which on a box is an object's
 DILATIONS = (3, 6, 12)
 STRIDE = 8  # of the second largest level of the pyramid, on which masks are propagated
 LEVEL = '1'  # its name

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from vis_ros.nn.maskprop.clips import from_numbers, to_numbers
 from vis_ros.nn.maskprop.perception import Look
-from vis_ros.nn.picture import Placement
 
 _STAGES = ('0', '1', '2', '3')  # of the backbone
 # Channels lie last in memory, as in a snapshot: sums over another layout end with other digits.
@@ -115,9 +115,7 @@ def to_tensors(supports: Supports) -> dict[str, Tensor]:
     tensors = {'window': torch.tensor([supports.newest, supports.due])}
     for number, glimpse in supports.frames.items():
         look, name = glimpse.look, f'frame{number}'
-        place = look.placement
-        sizes = (*place.source, *place.picture, *place.padded)
-        tensors[f'{name}.numbers'] = torch.tensor([glimpse.stamp_ns, *sizes])
+        tensors[f'{name}.numbers'] = to_numbers(glimpse.stamp_ns, look.placement)
         tensors[f'{name}.picture'] = look.picture
         tensors |= {f'{name}.stage{k}': v.permute(_TO_LAST) for k, v in look.taps.items()}
     return tensors
@@ -145,9 +143,7 @@ def from_tensors(
         for number, frame_id in zip(numbers, frame_ids, strict=True):
             stages = _STAGES if number >= supports.due else supports.names
             name = f'frame{number}'
-            stamp_ns, *sizes = left.pop(f'{name}.numbers').tolist()
-            h, w, rows, columns, height, width = sizes
-            place = Placement((h, w), (rows, columns), (height, width))
+            stamp_ns, place = from_numbers(left.pop(f'{name}.numbers'))
             picture = left.pop(f'{name}.picture').to(device)
             values = (left.pop(f'{name}.stage{stage}').to(device) for stage in stages)
             taps = {k: v.permute(_TO_FIRST) for k, v in zip(stages, values, strict=True)}
