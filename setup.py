@@ -28,6 +28,7 @@ TRAINING = ['lightning-fabric>=2.4', 'rich', 'tensorboard']
 BARE = ['cyclonedds>=11,<12', 'rich', 'rosbags>=0.11', 'shtab']
 IFR = ['huggingface-hub']  # only to import weights of Mask2Former by their name on the hub
 TEST = [
+    'filelock',  # benchmarks/results
     'hypothesis',
     'mypy',
     'pycocotools',

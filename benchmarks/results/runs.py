@@ -154,7 +154,7 @@ def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[
 
     Raises:
         ValueError: A log is of no row, or of one that was something else then; logs are of
-            several detectors.
+            several detectors, or those of a method started from several bases.
     """
     detectors = sorted({run['detector_sha256'] for run in runs})
     if len(detectors) > 1:
@@ -176,6 +176,11 @@ def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[
         found |= _rows_of_method(method, tuple(rows['benchmarks']), runs)
     for run in runs:
         _check(run, found)
+    for method in rows.get('methods', {}).values():
+        logs = [run for name in method['rows'] for run in found[name].runs]
+        bases = sorted({run.get('base_sha256', 'none') for run in logs})
+        if len(bases) > 1:
+            raise ValueError(f'{method["title"]}: logs that started from several bases: {bases}')
     return found
 
 

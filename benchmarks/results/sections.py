@@ -35,7 +35,12 @@ def method_section(
     """
     rows = [found[name] for name in method['rows']]
     first = rows[0]
-    yield f'Recipe: `{method["recipe"]}`. Column "paper": {method["paper"]}.'
+    start = (
+        f' All rows start from one run of `{method["base"]["recipe"]}`.'
+        if 'base' in method
+        else ''
+    )
+    yield f'Recipe: `{method["recipe"]}`.{start} Column "paper": {method["paper"]}.'
     yield ''
     head = ('', 'seeds', *(f'AP {b}' for b in benchmarks), 'mean', 'difference', 'time', 'paper')
     yield from table(head, [_ap_cells(row, first, benchmarks) for row in rows])

@@ -35,10 +35,12 @@ from common import (
     store,
     stored,
 )
+from filelock import FileLock
 
 from vis_ros.pipeline.build import build_method
 from vis_ros.pipeline.weights import sha256_of
 from vis_ros.structures.settings import parse_settings
+from vis_ros.training.loop import MODEL
 
 SEEDS = 2  # of a row that does not say it
 
@@ -55,6 +57,7 @@ class Job:
         trained: Name of the row whose weights it runs: its own, or that of another one.
         values: What the training changes of the recipe.
         options: Options of the method that differ from those of the weights.
+        base: Training whose weights it starts from; None for those of the detector.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Job:
     trained: str
     values: Mapping[str, Any]
     options: Mapping[str, Any]
+    base: Job | None = None
 
     @property
     def key(self) -> str:
@@ -94,15 +98,25 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
                 job = Job(name, seed, rows['recipe'], 'tracker', name, row['set'], {})
                 found[seed, name] = [job]
     for method in rows.get('methods', {}).values():
+        base = base_of(method)
         for name, row in method['rows'].items():
             trained = row.get('of', name)
             values, options = method['rows'][trained]['set'], row.get('options', {})
             if 'needs' in row:
                 continue
             for seed in range(row.get('seeds', SEEDS)):
-                job = Job(name, seed, method['recipe'], method['stage'], trained, values, options)
+                recipe, stage = method['recipe'], method['stage']
+                job = Job(name, seed, recipe, stage, trained, values, options, base)
                 found.setdefault((seed, trained), []).append(job)
     return [found[key] for key in sorted(found, key=lambda key: key[0])]
+
+
+def base_of(method: Mapping[str, Any]) -> Job | None:
+    """Return the training that all rows of a method start from, None without one."""
+    if 'base' not in method:
+        return None
+    base = method['base']
+    return Job(base['name'], 0, base['recipe'], base['stage'], base['name'], base['set'], {})
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -152,12 +166,15 @@ def run(args: argparse.Namespace, rows: Mapping[str, Any], job: Job) -> None:
     document = {**job.document(), 'detector_sha256': sha256_of(args.detector)}
     document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
     out = args.work.resolve() / 'runs' / job.run
-    if failure := train(args, job, out):
+    start = start_of(args, job)
+    if job.base is not None:
+        document['base_sha256'] = sha256_of(start)
+    if failure := train(args, job, start, out):
         store(job.key, {**document, 'diverged': failure}, args.into)
         return
     if job.trained == job.name:
         document['training'] = training_log(out)
-    weights = str(out / 'model.safetensors')
+    weights = str(out / MODEL)
     if job.stage == 'tracker':
         method: Any = build_method(job.values.get('method', 'rgnnvis'), weights=weights)
         document |= remembered_scores(args, rows['benchmarks'], method)
@@ -169,12 +186,30 @@ def run(args: argparse.Namespace, rows: Mapping[str, Any], job: Job) -> None:
     store(job.key, document, args.into)
 
 
-def train(args: argparse.Namespace, job: Job, out: Path) -> str:
-    """Train the weights of a job, or go on with it; return why it diverged, or nothing."""
-    if job.trained != job.name and (out / 'model.safetensors').exists():
+def start_of(args: argparse.Namespace, job: Job) -> Path:
+    """Return the weights that a job starts from; a base is trained if it is not there yet.
+
+    Raises:
+        SystemExit: The base diverged.
+    """
+    if job.base is None:
+        return Path(args.detector)
+    out = args.work.resolve() / 'runs' / job.base.run
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / 'lock'):  # of several processes one trains it
+        if not (out / MODEL).exists():
+            print(f'== {job.base.key}', flush=True)
+            if failure := train(args, job.base, start_of(args, job.base), out):
+                raise SystemExit(f'{job.base.key}: {failure}')
+    return out / MODEL
+
+
+def train(args: argparse.Namespace, job: Job, weights: Path, out: Path) -> str:
+    """Train a job from some weights, or go on with it; return why it diverged, or nothing."""
+    if job.trained != job.name and (out / MODEL).exists():
         return ''
     start = 'detector' if job.stage == 'tracker' else 'start'
-    values = {**job.values, 'schedule.seed': job.seed, start: str(args.detector)}
+    values = {**job.values, 'schedule.seed': job.seed, start: str(weights)}
     command = [sys.executable, '-m', 'vis_ros.cli', 'train', job.stage, '--device', 'cpu']
     command += ['--config', str(ROOT / job.recipe), '--out', str(out)]
     command += [

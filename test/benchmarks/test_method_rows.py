@@ -116,6 +116,57 @@ def test_rows_that_share_weights_are_one_group_and_seeds_come_one_after_the_othe
     assert train_rows.jobs_of({**ROWS, 'main': {}, 'methods': {}}) == []
 
 
+BASED = {
+    **ROWS,
+    'main': {},
+    'methods': {
+        'net': {
+            **METHOD,
+            'base': {
+                'name': 'still',
+                'stage': 'iai',
+                'recipe': 'still.yaml',
+                'set': {'frames': 1},
+            },
+        }
+    },
+}
+
+
+def test_rows_start_from_their_base_which_is_trained_once(monkeypatch, tmp_path):
+    trained = []
+
+    def fake(args, job, weights, out):
+        trained.append((job.key, job.stage, job.recipe, dict(job.values), weights))
+        out.mkdir(parents=True, exist_ok=True)
+        (out / 'model.safetensors').write_bytes(b'base')
+        return ''
+
+    monkeypatch.setattr(train_rows, 'train', fake)
+    args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
+    jobs = [job for group in train_rows.jobs_of(BASED) for job in group]
+    starts = {train_rows.start_of(args, job) for job in jobs}
+    assert starts == {tmp_path / 'runs' / 'still-0' / 'model.safetensors'}
+    assert trained == [('still-0', 'iai', 'still.yaml', {'frames': 1}, tmp_path / 'det')]
+    plain = train_rows.jobs_of(ROWS)[2][0]
+    assert train_rows.start_of(args, plain) == tmp_path / 'det' and len(trained) == 1
+    assert jobs[0].document() == plain.document()  # a log tells its base by its content
+
+
+def test_a_base_that_diverges_ends_the_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(train_rows, 'train', lambda *_: 'the loss is no number')
+    args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
+    with pytest.raises(SystemExit, match='still-0: the loss is no number'):
+        train_rows.start_of(args, train_rows.jobs_of(BASED)[0][0])
+
+
+def test_logs_of_several_bases_are_not_compared():
+    runs = [{**log('net', seed), 'base_sha256': base} for seed, base in enumerate('aab')]
+    assert len(rows_of(BASED, runs[:2])['net'].runs) == 2
+    with pytest.raises(ValueError, match="NET: logs that started from several bases: .'a', 'b'."):
+        rows_of(BASED, runs)
+
+
 def test_only_takes_rows_and_methods():
     jobs = [job for jobs in train_rows.jobs_of(ROWS) for job in jobs]
     assert {job.name for job in jobs if train_rows.is_wanted(job, ['net_late'])} == {'net_late'}
@@ -135,6 +186,12 @@ def test_every_row_of_the_files_is_a_recipe_and_a_configuration(name):
     method = read_rows()['methods'][name]
     assert method['stage'] == name and next(iter(method['rows'])) == name
     recipe = parse_yaml((ROOT / method['recipe']).read_text(), method['recipe'])
+    base = train_rows.base_of(method)
+    still = parse_yaml((ROOT / base.recipe).read_text(), base.recipe)
+    config = build_config(STAGES[base.stage].Recipe, {**still, **base.values})
+    assert config.frames == 1 and config.start == 'synth_small'
+    assert recipe['start'] == f'runs/{base.name}/model.safetensors'
+    assert still['data']['hold_out'] == HOLD_OUT and still['network'] == recipe['network']
     for row in method['rows'].values():
         if 'of' in row:
             assert 'set' not in method['rows'][row['of']].get('of', {})
@@ -156,15 +213,15 @@ def test_the_command_trains_the_stage_from_the_detector(monkeypatch, tmp_path):
     monkeypatch.setattr(train_rows.subprocess, 'run', fake)
     args = Namespace(work=tmp_path, detector=Path('det'), set=['schedule.steps=2'])
     full, late = train_rows.jobs_of(ROWS)[2]
-    assert train_rows.train(args, full, tmp_path / 'out') == ''
+    assert train_rows.train(args, full, Path('det'), tmp_path / 'out') == ''
     assert seen[0][3:5] == ['train', 'ifr']
     assert {'--set=start=det', '--set=schedule.seed=0', '--set=schedule.steps=2'} <= set(seen[0])
     assert seen[0][-1] == '--set=schedule.steps=2'  # what is tried comes last
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'model.safetensors').touch()
-    train_rows.train(args, late, tmp_path / 'out')
+    train_rows.train(args, late, Path('det'), tmp_path / 'out')
     assert len(seen) == 1  # the weights are there
-    train_rows.train(args, train_rows.jobs_of(ROWS)[1][0], tmp_path / 'other')
+    train_rows.train(args, train_rows.jobs_of(ROWS)[1][0], Path('det'), tmp_path / 'other')
     assert '--set=detector=det' in seen[1]
 
 
@@ -175,9 +232,9 @@ def test_a_loss_that_is_no_number_is_told_and_other_errors_end_the_run(monkeypat
     monkeypatch.setattr(
         train_rows.subprocess, 'run', lambda *_, **__: Namespace(returncode=1, stderr=next(ends))
     )
-    assert train_rows.train(args, job, tmp_path) == 'the loss is no number'
+    assert train_rows.train(args, job, Path('det'), tmp_path) == 'the loss is no number'
     with pytest.raises(SystemExit, match='no such file'):
-        train_rows.train(args, job, tmp_path)
+        train_rows.train(args, job, Path('det'), tmp_path)
 
 
 def bright(image):

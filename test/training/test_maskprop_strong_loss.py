@@ -60,6 +60,22 @@ def test_stages_have_their_weights() -> None:
         MaskPropLossConfig(stages=(1.0,))
 
 
+@pytest.mark.parametrize('options', [{}, CASCADE], ids=['mask_rcnn', 'cascade'])
+def test_heads_learn_from_so_many_proposals(options: dict[str, Any]) -> None:
+    model = model_of(**options)
+    seen: list[list[int]] = []
+    for heads in model.detector.stages:
+        count: list[int] = []
+        heads.box_head.register_forward_hook(lambda _, x, __, c=count: c.append(len(x[0])))
+        seen.append(count)
+    images, truth = pair((LEFT, RIGHT), (RIGHT, None))
+    for regions in (6, 12):
+        maskprop_loss(model, images, truth, MaskPropLossConfig(regions=regions))
+    assert len(seen) == (3 if options else 1)
+    assert seen[0] == [6, 12]
+    assert all(few <= 6 and many <= 12 for few, many in seen)
+
+
 def test_the_other_frame_of_a_pair_supports_the_first() -> None:
     """What the second frame shows changes the proposals of the first one."""
     model = model_of(**SAMPLING).eval()

@@ -11,13 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from vis_ros.data.clip import Truth
-from vis_ros.nn.condinst import CondInstConfig
+from vis_ros.nn.condinst import CondInst, CondInstConfig, video_config
 from vis_ros.nn.condinst.head import places
 from vis_ros.nn.visstg import Past, Visstg, VisstgOptions
 from vis_ros.nn.visstg.association import by_edges
 from vis_ros.nn.visstg.selection import masks_of
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.nn.yolact.backbone import Taps
 from vis_ros.structures.options import build_config
+from vis_ros.training.starting import start_from
+from vis_ros.training.visstg import VisstgTask
 from vis_ros.training.visstg_association_loss import edge_loss, embedding_loss
 from vis_ros.training.visstg_loss import (
     VisstgLossConfig,
@@ -349,3 +352,24 @@ def test_a_pair_is_learned_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert output.dense.heat[0, place].argmax(dim=1).tolist() == [0, 0]
     want = truth.labels[0, 1, 2::4, 2::4] == torch.tensor([1, 2])[:, None, None]
     assert ((masks > 0.5) == want).float().mean() > 0.95
+
+
+def test_it_starts_from_a_condinst(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one alone, or from the one in IAI; its boxes and classes mean something else."""
+    config = video_config('small', CLASSES)
+    source = CondInst(config).state_dict()
+    for prefix in ('', 'image.'):
+        tensors = {f'{prefix}{name}': value + 1 for name, value in source.items()}
+        weights = LoadedWeights(tensors, 'file')
+        monkeypatch.setattr('vis_ros.training.starting.load_weights', lambda name, w=weights: w)
+        model = Visstg(config, VisstgOptions(head_layers=5))  # towers of four units, as there
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        start_from(model, 'file', VisstgTask.renames, VisstgTask.backbone + '.')
+        taken = {
+            name for name, value in model.state_dict().items() if (value != before[name]).any()
+        }
+        parts = ('backbone', 'pyramid', 'plain.masks', 'plain.class_tower', 'plain.box_tower')
+        expected = {name for name in before if name.startswith((*parts, 'plain.controller'))}
+        assert taken == expected
+        mine = model.plain.class_tower[3].conv.weight
+        assert torch.equal(mine, source['head.class_tower.3.conv.weight'] + 1)

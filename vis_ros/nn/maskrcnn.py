@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 _ASPECTS = (0.5, 1.0, 2.0)
 _PRIOR = 0.01  # probability of all objects together, before any training
+_OBJECTS = 0.25  # share of the proposals to learn from that are to be objects, torchvision's
 
 
 class HeadSizes(Protocol):
@@ -68,6 +69,13 @@ def expect_background(scores: nn.Linear) -> None:
     nn.init.normal_(scores.weight, std=0.01)  # Fast R-CNN's
     with torch.no_grad():
         scores.bias[0] = math.log((scores.out_features - 1) * (1 - _PRIOR) / _PRIOR)
+
+
+def learn_from(heads: Any, regions: int) -> None:
+    """Let torchvision's heads learn from so many proposals of a frame; it is no parameter."""
+    from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
+
+    heads.fg_bg_sampler = BalancedPositiveNegativeSampler(regions, _OBJECTS)
 
 
 def image_list(

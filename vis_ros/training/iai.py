@@ -25,15 +25,8 @@ from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
 from vis_ros.training.condinst_input import as_input
 from vis_ros.training.iai_loss import IaiLossConfig, iai_losses
 from vis_ros.training.schedule import ScheduleConfig
+from vis_ros.training.starting import MASK_RCNN
 
-MASK_RCNN = (  # torchvision's names, and ours; at last those of its older files
-    ('backbone.body.', 'backbone.'),
-    ('backbone.fpn.', 'fpn.'),
-    ('rpn.', 'rpn.'),
-    ('roi_heads.', 'roi_heads.'),
-    *((f'backbone.fpn.inner_blocks.{k}.', f'fpn.inner_blocks.{k}.0.') for k in range(4)),
-    *((f'backbone.fpn.layer_blocks.{k}.', f'fpn.layer_blocks.{k}.0.') for k in range(4)),
-)
 _BATCH, _EPOCHS = 16, 12
 _EPOCH = 5 * 2238 // _BATCH
 

@@ -18,11 +18,11 @@ from torch.nn import functional
 from vis_ros.data.clip import Truth
 from vis_ros.nn.iai import Iai
 from vis_ros.nn.iai.maskrcnn import Regions
+from vis_ros.nn.maskrcnn import learn_from
 from vis_ros.nn.yolact.backbone import AllTaps
 from vis_ros.training.condinst_loss import focal_loss
 
 NOBODY = -1  # identity of an object that got none
-_OBJECTS = 0.25  # share of the sampled proposals that are to be objects, torchvision's
 
 
 def region_losses(
@@ -52,7 +52,7 @@ def region_losses(
     images = image.images(levels, picture)
     wanted, ids = _targets(truth, target)
     proposals, first = image.rpn(images, levels, wanted)
-    _sample(image.roi_heads, regions)
+    learn_from(image.roi_heads, regions)
     boxes, owners, labels, shifts = image.roi_heads.select_training_samples(proposals, wanted)
     found: Regions = image.describe(levels, boxes)
     classes, distances = _box_losses(found, labels, shifts)
@@ -84,13 +84,6 @@ def _targets(truth: Truth, target: Tensor) -> tuple[list[dict[str, Tensor]], lis
             wanted.append({name: value[is_real] for name, value in about.items()})
             ids.append(target[b, t, index[is_real]])
     return wanted, ids
-
-
-def _sample(heads: Any, regions: int) -> None:
-    """Let torchvision's heads learn from so many proposals of a frame; it is no parameter."""
-    from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
-
-    heads.fg_bg_sampler = BalancedPositiveNegativeSampler(regions, _OBJECTS)
 
 
 def _box_losses(

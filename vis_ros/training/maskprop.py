@@ -25,6 +25,7 @@ from vis_ros.structures.options import option
 from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
 from vis_ros.training.maskprop_loss import MAX_GAP, MaskPropLossConfig, maskprop_loss
 from vis_ros.training.schedule import ScheduleConfig
+from vis_ros.training.starting import MASK_RCNN
 
 _BATCH, _EPOCHS = 64, 20
 _EPOCH = 2238 * 27 // _BATCH
@@ -92,7 +93,7 @@ class MaskPropTask(ClipTask):
         ('', 'detector.'),  # a Mask R-CNN of torchvision
         ('', 'detector.backbone.body.'),  # a ResNet of torchvision
         ('backbone.', 'detector.backbone.body.'),  # VisSTG
-        ('image.backbone.', 'detector.backbone.body.'),  # IAI
+        *((f'image.{new}', f'detector.{old}') for old, new in MASK_RCNN),  # IAI
         ('detector.backbone.', 'detector.backbone.body.'),  # RGNNVIS
         *(  # all stages of a cascade start from the heads of a Mask R-CNN
             (f'{there}roi_heads.', f'detector.cascade.later.{k}.')

@@ -26,6 +26,7 @@ from vis_ros.nn.maskprop.overlap import soft_iou
 from vis_ros.nn.maskprop.picture import normalise
 from vis_ros.nn.maskprop.propagation import box_regions
 from vis_ros.nn.maskprop.refinement import crop, crop_masks, windows
+from vis_ros.nn.maskrcnn import learn_from
 from vis_ros.nn.picture import padded_size
 from vis_ros.structures.options import option
 
@@ -68,6 +69,13 @@ class MaskPropLossConfig:
     detect_both: bool = option(
         False,
         'The detector learns from both frames; the paper names the first one only.',
+    )
+    regions: int = option(
+        512,
+        'Proposals of a frame that the heads of each stage learn from, a quarter of them objects; '
+        '512 in torchvision.',
+        minimum=1,
+        maximum=10000,
     )
 
     def __post_init__(self) -> None:
@@ -157,6 +165,8 @@ def _detection(
     model: MaskProp, features: Features, pairs: list[_Objects], config: MaskPropLossConfig
 ) -> dict[str, Tensor]:
     """Return the losses of the detector, with their weights, summed by stages."""
+    for heads in model.detector.stages:
+        learn_from(heads, config.regions)
     if config.detect_both:
         targets = [pair.target(frame) for pair in pairs for frame in range(_PAIR)]
         losses = model.detector.losses(features, targets)

@@ -18,6 +18,15 @@ _STEM = ('conv1', 'bn1', 'layer1')
 Renames = Sequence[tuple[str, str]]
 """Beginning of a name in a file, and what stands for it in the network."""
 
+MASK_RCNN = (  # torchvision's names, and those of IAI; at last those of torchvision's older files
+    ('backbone.body.', 'backbone.'),
+    ('backbone.fpn.', 'fpn.'),
+    ('rpn.', 'rpn.'),
+    ('roi_heads.', 'roi_heads.'),
+    *((f'backbone.fpn.inner_blocks.{k}.', f'fpn.inner_blocks.{k}.0.') for k in range(4)),
+    *((f'backbone.fpn.layer_blocks.{k}.', f'fpn.layer_blocks.{k}.0.') for k in range(4)),
+)
+
 
 def start_from(module: nn.Module, name: str, renames: Renames, backbone: str) -> int:
     """Take over what fits of some weights, by name and shape; the rest stays as it is.

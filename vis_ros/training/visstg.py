@@ -77,7 +77,12 @@ class VisstgTask(ClipTask):
     method = 'visstg'
     renames = (
         ('', ''),
-        ('image.', ''),  # IAI, and the CondInst that it starts from
+        ('image.', ''),  # IAI
+        *(  # what VisSTG's head has of a CondInst; the boxes mean something else there
+            (f'{there}{part}.', f'plain.{part.removeprefix("head.")}.')
+            for there in ('', 'image.')
+            for part in ('masks', 'head.class_tower', 'head.box_tower', 'head.controller')
+        ),
         ('detector.backbone.', 'backbone.'),  # RGNNVIS
         ('', 'backbone.'),  # a ResNet of torchvision
     )

@@ -128,6 +128,11 @@ class VideoMaskRcnn(nn.Module):
         levels = dict(self.backbone.fpn(taps))
         return Features(levels, (int(padded[0]), int(padded[1])), picture)
 
+    @property
+    def stages(self) -> list[Any]:
+        """torchvision's heads: of Mask R-CNN one, of a cascade those of its stages."""
+        return [self.roi_heads] if self.cascade is None else self.cascade.stages
+
     def detect(self, features: Features, options: DetectionOptions) -> list[Instances]:
         """Return the instances of each frame; the module must be in evaluation mode."""
         images = image_list(features.levels, features.padded, features.picture)
@@ -200,8 +205,7 @@ def _chosen(found: dict[str, Tensor], options: DetectionOptions) -> Instances:
 
 def set_options(detector: VideoMaskRcnn, options: DetectionOptions) -> None:
     """Set torchvision's own thresholds; they are no parameters."""
-    stages = [detector.roi_heads] if detector.cascade is None else detector.cascade.stages
-    for heads in stages:
+    for heads in detector.stages:
         heads.score_thresh, heads.nms_thresh = options.score_threshold, options.nms_threshold
         heads.detections_per_img = 2 * options.limit  # some fall to `any_class_overlap`
     detector.rpn._post_nms_top_n['testing'] = options.proposals
