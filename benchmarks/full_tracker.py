@@ -39,6 +39,8 @@ class FullTracker:
         precision: Of the detector.
         tracks: Tracks in the memory.
         detections: Detections of a frame.
+        picture: Rows and columns of frames; by default those of the network's input.
+        crop: Option of the tracker; `box` is what ships.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class FullTracker:
         *,
         tracks: int = 24,
         detections: int = 16,
+        picture: tuple[int, int] | None = None,
+        crop: str = 'box',
     ) -> None:
         self.network, self.device, self.precision = network, torch.device(device), precision
         self.tracks, self.seen = tracks, min(tracks, detections)
@@ -58,6 +62,7 @@ class FullTracker:
             'classes': [f'class {k}' for k in range(CLASSES[network])],
             'precision': precision,
             'detections.limit': detections,
+            'tracker.crop': crop,
             'memory.capacity': max(24, tracks),
             'memory.lost_timeout_s': 86400.0,
             'memory.tentative_timeout_s': 3600.0,
@@ -68,7 +73,8 @@ class FullTracker:
         self.model = self.method._model
         config = self.model.detector.config
         rng = np.random.default_rng(0)
-        self._image = rng.integers(0, 256, (config.height, config.width, 3), np.uint8)
+        rows, columns = picture or (config.height, config.width)
+        self._image = rng.integers(0, 256, (rows, columns, 3), np.uint8)
         self._stamp_ns = 1_000_000_000
         self._found = ellipses(config, detections, self.device)
         self._choice = self._births(0)

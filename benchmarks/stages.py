@@ -205,6 +205,14 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--devices', nargs='+', choices=tuple(PRECISIONS))
     parser.add_argument('--tracks', type=int, default=24)
     parser.add_argument('--detections', type=int, default=16)
+    parser.add_argument(
+        '--picture',
+        type=int,
+        nargs=2,
+        metavar=('ROWS', 'COLUMNS'),
+        help="of frames (those of the network's input)",
+    )
+    parser.add_argument('--crop', default='box', choices=('box', 'none'), help='(%(default)s)')
     parser.add_argument('--repetitions', type=int, default=20)
     parser.add_argument('--warm-up', type=int, default=3)
     parser.add_argument('--threads', type=int, default=1, help='of the CPU (%(default)s)')
@@ -221,8 +229,10 @@ def main(given: Sequence[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     devices = args.devices or ['cpu', *(['cuda'] if torch.cuda.is_available() else [])]
     counts = {'tracks': args.tracks, 'detections': args.detections}
+    picture = tuple(args.picture) if args.picture else None
+    shape = {'picture': picture, 'crop': args.crop}
     cases = [
-        FullTracker(args.method, network, device, precision, **counts)
+        FullTracker(args.method, network, device, precision, **counts, **shape)
         for device in devices
         for network in args.networks
         for precision in PRECISIONS[device]
@@ -235,7 +245,7 @@ def main(given: Sequence[str] | None = None) -> int:
     )
     print(', '.join(f'{name} {value}' for name, value in about.items()))
     show(found)
-    chosen = {'method': args.method, **counts, 'repetitions': args.repetitions}
+    chosen = {'method': args.method, **counts, **shape, 'repetitions': args.repetitions}
     document = {'machine': about, **chosen, 'cases': found}
     return conclude(verdicts(found), document, args.json)
 

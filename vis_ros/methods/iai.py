@@ -237,7 +237,7 @@ class IaiMethod(NetworkMethod[Iai]):
         frames = state.frames if self.config.score == 'video' else memory[_FRAMES][:, None]
         shares = sums / frames.clamp(min=1)
         score = shares.amax(dim=1)
-        boxes, is_visible = label_boxes(pixels.long(), self.config.memory.capacity)
+        boxes, is_visible = label_boxes(pixels, self.config.memory.capacity)
         is_shown = is_visible & (score >= self.config.min_score)
         memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
 

@@ -202,7 +202,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         scores = tracker.segment(after, seen.found, assigned)
         labels = label_image(scores[0], size, self.config.tracker.background_score)
         self._remember(state, after, stamp_ns, labels)
-        return labels.to(torch.int16)
+        return labels
 
     def _remember(
         self, state: RgnnVisState, after: RgnnState, stamp_ns: int, labels: Tensor

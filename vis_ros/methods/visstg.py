@@ -211,7 +211,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
         """Take what is to be seen of each track into the memory."""
         shares = memory[_SUMS] / memory[_FRAMES].clamp(min=1)[:, None]
         score = shares.amax(dim=1)
-        boxes, is_visible = label_boxes(pixels.long(), self.config.memory.capacity)
+        boxes, is_visible = label_boxes(pixels, self.config.memory.capacity)
         is_shown = is_visible & (score >= self.config.min_score)
         memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from rgnn_world import SIZES, detections, tracker
 from torch.nn import functional
 
@@ -19,7 +21,14 @@ from vis_ros.nn.rgnn.association import (
 )
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.gaussian import log_likelihood
-from vis_ros.nn.rgnn.masks import UNSEEN, MaskReweighting, label_image
+from vis_ros.nn.rgnn.masks import (
+    UNSEEN,
+    MaskReweighting,
+    boxes_at_once,
+    label_boxes,
+    label_image,
+    labels_at_once,
+)
 from vis_ros.nn.rgnn.recurrence import Recurrence
 from vis_ros.nn.rgnn.scoring import Scoring
 from vis_ros.nn.rgnn.state import take
@@ -104,6 +113,25 @@ def test_each_pixel_has_one_owner() -> None:
     assert (labels[:, :3] == 2).all() and (labels[:, 4:] == 3).all()
     assert (label_image(scores, (4, 8), 13.0) == 0).all()
     assert (label_image(scores[:0], (4, 8), 10.0) == 0).all()
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    cells=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+)
+def test_labels_are_alike_track_by_track_and_at_once(
+    seed: int, cells: tuple[int, int], size: tuple[int, int], share: float
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(4, *cells, generator=generator)
+    is_unseen = torch.rand(scores.shape, generator=generator) >= share
+    scores = scores.masked_fill(is_unseen, UNSEEN)
+    found = label_image(scores, size, 0.0)
+    assert found.dtype == torch.int16 and torch.equal(found, labels_at_once(scores, size, 0.0))
+    for mine, other in zip(label_boxes(found, 4), boxes_at_once(found.long(), 4), strict=True):
+        assert mine.dtype == other.dtype and torch.equal(mine, other)
 
 
 def test_tracks_decide_for_themselves() -> None:

@@ -7,7 +7,11 @@ Source: Johnander et al., section 3.4.2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from scipy.ndimage import find_objects
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -112,32 +116,99 @@ def _first_of_stream(found: DetectionSet) -> Tensor:
 
 
 def label_image(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
-    """Return the owner of each pixel: 0 for the background, m + 1 for track m, int64 (H, W).
+    """Return the owner of each pixel: 0 for the background, m + 1 for track m, int16 (H, W).
 
     Args:
         scores: float tensor (M, h, w) of one image.
         size: Rows H and columns W of the image.
         background: Score of the background.
     """
-    seen = _rows_to_do((scores > UNSEEN).flatten(1).any(1))
+    work = _labels_track_by_track if scores.device.type == 'cpu' else labels_at_once
+    return work(scores, size, background)
+
+
+def labels_at_once(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
+    """Return what `label_image` does, without waiting for the device."""
     ground = scores.new_full((1, *scores.shape[1:]), background)
-    stack = torch.cat((ground, scores[seen]))[None]
+    stack = torch.cat((ground, scores))[None]
     stack = functional.interpolate(stack, size, mode='bilinear', align_corners=False)
-    owner = torch.cat((seen.new_zeros(1), seen + 1))
-    return owner[stack[0].max(dim=0).indices]  # on a CPU four times as fast as argmax
+    return stack[0].max(dim=0).indices.to(torch.int16)  # on a CPU four times as fast as argmax
+
+
+def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
+    """Return what `label_image` does, on a CPU: each track only where it has scores.
+
+    A picture is stretched by two products of matrices, which are small for a small window.
+    """
+    inside = (scores > UNSEEN).numpy()
+    rows = _Axis(inside.shape[1], size[0], scores.dtype)
+    columns = _Axis(inside.shape[2], size[1], scores.dtype)
+    best = scores.new_full(size, background)
+    labels = torch.zeros(size, dtype=torch.int16)
+    for m in np.flatnonzero(inside.any((1, 2))).tolist():
+        y, v = rows.reach(inside[m].any(1))
+        x, u = columns.reach(inside[m].any(0))
+        window = rows.weights[y, v] @ scores[m, v, u] @ columns.weights[x, u].T
+        before = best[y, x]
+        labels[y, x].masked_fill_(window > before, m + 1)
+        torch.maximum(before, window, out=before)
+    return labels
+
+
+class _Axis:
+    """How cells are stretched to pixels along an axis: bilinear, half-pixel centres.
+
+    Args:
+        cells: Number of cells n.
+        pixels: Number of pixels N.
+        dtype: Of the weights.
+
+    Attributes:
+        weights: Tensor (N, n), share of each cell in each pixel.
+    """
+
+    def __init__(self, cells: int, pixels: int, dtype: torch.dtype) -> None:
+        pixel = torch.arange(pixels)
+        where = ((pixel + 0.5) * (cells / pixels) - 0.5).clamp(min=0)
+        low = where.long().clamp(max=cells - 1)
+        high = (low + 1).clamp(max=cells - 1)
+        share = (where - low).to(dtype)
+        self.weights = torch.zeros(pixels, cells, dtype=dtype)
+        self.weights[pixel, low] = 1 - share
+        self.weights[pixel, high] += share
+        self._low, self._high = low.numpy(), high.numpy()
+
+    def reach(self, is_set: np.ndarray) -> tuple[slice, slice]:
+        """Return the pixels that some cells, bool (n,), reach, and all cells that reach them.
+
+        Where there are fewer pixels than cells, these may reach none.
+        """
+        cells = np.flatnonzero(is_set)
+        start = int(np.searchsorted(self._high, cells[0]))
+        stop = int(np.searchsorted(self._low, cells[-1], side='right'))
+        if start >= stop:
+            return slice(0), slice(0)
+        return slice(start, stop), slice(self._low[start], self._high[stop - 1] + 1)
 
 
 def label_boxes(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
-    """Return the tight boxes of the owners of pixels, without waiting for the device.
+    """Return the tight boxes of the owners of pixels.
 
     Args:
-        labels: int64 tensor (H, W), see `label_image`.
+        labels: Integer tensor (H, W), see `label_image`.
         slots: Number of tracks M.
 
     Returns:
         float32 tensor (M, 4), xyxy in pixels, pixel i spans [i, i + 1), zeros for tracks without a
         pixel; and bool tensor (M,), tracks with one.
     """
+    if labels.device.type == 'cpu':
+        return _boxes_of_slices(find_objects(labels.numpy(), slots))
+    return boxes_at_once(labels.long(), slots)
+
+
+def boxes_at_once(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
+    """Return what `label_boxes` does of int64 labels, without waiting for the device."""
     height, width = labels.shape
     rows = torch.arange(height, device=labels.device)[:, None]
     columns = torch.arange(width, device=labels.device)
@@ -146,6 +217,16 @@ def label_boxes(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
     is_visible = y2 > y1
     boxes = torch.stack((x1, y1, x2, y2), dim=1)
     return torch.where(is_visible[:, None], boxes, 0).float()[1:], is_visible[1:]
+
+
+def _boxes_of_slices(found: Sequence[tuple[slice, slice] | None]) -> tuple[Tensor, Tensor]:
+    """Return what `label_boxes` does, of the rows and columns of each track."""
+    boxes = torch.zeros(len(found), 4)
+    for slot, window in enumerate(found):
+        if window is not None:
+            y, x = window
+            boxes[slot] = torch.tensor([x.start, y.start, x.stop, y.stop])
+    return boxes, torch.tensor([window is not None for window in found], dtype=torch.bool)
 
 
 def _ends(cells: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

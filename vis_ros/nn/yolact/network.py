@@ -109,12 +109,11 @@ def prepare(image: Tensor, config: YolactConfig) -> Tensor:
         config: Stock YOLACT has a mean and a deviation of its own.
     """
     mean, std = (_STOCK_MEAN, _STOCK_STD) if config.is_square else (_MEAN, _STD)
-    x = image.permute(0, 3, 1, 2).float() / 255.0  # (B, 3, H, W)
-    x = (x - _column(mean, x)) / _column(std, x)
+    x = image.permute(0, 3, 1, 2).float()  # (B, 3, H, W)
     size = (config.height, config.width)
-    if tuple(x.shape[-2:]) != size:
+    if tuple(x.shape[-2:]) != size:  # before all else: there are fewer pixels afterwards
         x = functional.interpolate(x, size, mode='bilinear', align_corners=False)
-    return x
+    return (x / 255.0 - _column(mean, x)) / _column(std, x)
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
