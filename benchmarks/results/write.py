@@ -20,7 +20,7 @@ from common import ROOT, STORED, read_rows
 from hidden_objects import hidden_picture, hidden_section
 from runs import Row, amount, mean_of, percent, percent_change, read_runs, rows_of
 from sections import method_section, pictures, table
-from texts import END_TO_END, INTRODUCTION, REPRODUCE
+from texts import END_TO_END, FINDINGS, INTRODUCTION, REPRODUCE
 
 PAGE = ROOT / 'docs' / 'results.md'
 PICTURES = ROOT / 'docs' / 'images'
@@ -60,6 +60,9 @@ def page(
     parts.append(_section('AP by occlusion', occlusion_table(main, benchmarks)))
     parts.append(_section('Objects that are hidden for a time', hidden_section(hidden)))
     parts.append(_section('Ablations', ablation_table(found, benchmarks)))
+    ablations = [row for row in found.values() if row.part == 'ablation']
+    if ablations and all(len(row.runs) >= row.intended for row in ablations):
+        parts.append(FINDINGS)
     parts.append(_section('Extensions', extension_table(found, benchmarks)))
     if rows.get('methods'):
         parts.append(END_TO_END)
