@@ -152,7 +152,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
         action='append',
         default=[],
         metavar='NAME=VALUE',
-        help='for a try: changes of every recipe; needs another --into than docs/results',
+        help='for a try: changes of the recipe of every row; needs another --into '
+        'than docs/results',
     )
     args = parser.parse_args(given)
     if args.set and args.into.resolve() == STORED:
@@ -199,7 +200,8 @@ def start_of(args: argparse.Namespace, job: Job) -> Path:
     with FileLock(out / 'lock'):  # of several processes one trains it
         if not (out / MODEL).exists():
             print(f'== {job.base.key}', flush=True)
-            if failure := train(args, job.base, start_of(args, job.base), out):
+            plain = argparse.Namespace(**{**vars(args), 'set': []})  # other rows start from it too
+            if failure := train(plain, job.base, start_of(args, job.base), out):
                 raise SystemExit(f'{job.base.key}: {failure}')
     return out / MODEL
 

@@ -137,13 +137,14 @@ def test_rows_start_from_their_base_which_is_trained_once(monkeypatch, tmp_path)
     trained = []
 
     def fake(args, job, weights, out):
+        assert args.set == []  # what is tried with a row is no part of its base
         trained.append((job.key, job.stage, job.recipe, dict(job.values), weights))
         out.mkdir(parents=True, exist_ok=True)
         (out / 'model.safetensors').write_bytes(b'base')
         return ''
 
     monkeypatch.setattr(train_rows, 'train', fake)
-    args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
+    args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=['schedule.steps=2'])
     jobs = [job for group in train_rows.jobs_of(BASED) for job in group]
     starts = {train_rows.start_of(args, job) for job in jobs}
     assert starts == {tmp_path / 'runs' / 'still-0' / 'model.safetensors'}

@@ -30,9 +30,9 @@ CLASSES = ('cup', 'plate', 'fork')
 LOW = {'detections.score_threshold': 0.3, 'detections.limit': 5, 'detections.proposals': 60}
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def tiny() -> Iterator[None]:
-    """Make the network `small` tiny."""
+    """Make the network `small` tiny, for the tests of this module only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_module, 'sizes_of', lambda name: TINY)
         yield
@@ -44,8 +44,7 @@ def lively(options: ModelOptions) -> dict[str, Tensor]:
         torch.manual_seed(3)
         network = MaskProp('small', len(CLASSES), options)
         detector = network.detector
-        stages = [detector.roi_heads] if detector.cascade is None else detector.cascade.stages
-        for heads in stages:
+        for heads in detector.stages:
             torch.nn.init.normal_(heads.box_predictor.cls_score.weight, std=1.0)
             torch.nn.init.zeros_(heads.box_predictor.cls_score.bias)
             torch.nn.init.constant_(heads.mask_predictor.mask_fcn_logits.bias, 0.5)
@@ -53,7 +52,7 @@ def lively(options: ModelOptions) -> dict[str, Tensor]:
             for stage in detector.sampling.stages.values():
                 for layer in stage.offsets:
                     torch.nn.init.normal_(layer.weight, std=0.05)
-            for heads in stages:  # by chance all proposals would be background
+            for heads in detector.stages:  # by chance all proposals would be background
                 heads.box_predictor.cls_score.bias.data[0] = -20.0
         if options.tracking == 'propagation':
             for layer in network.propagation.offsets:

@@ -16,6 +16,7 @@ from vis_ros.data.clip import Truth
 from vis_ros.nn.iai import Iai, IaiOptions, IaiSelection, Perception
 from vis_ros.nn.iai.detection import detect
 from vis_ros.nn.iai.maskrcnn import MaskRcnnConfig
+from vis_ros.nn.maskprop import MaskProp, ModelOptions
 from vis_ros.nn.maskprop.config import sizes_of
 from vis_ros.nn.maskprop.detector import VideoMaskRcnn
 from vis_ros.nn.picture import Placement
@@ -31,6 +32,7 @@ from vis_ros.training.iai_region_loss import (
     region_id_loss,
     region_losses,
 )
+from vis_ros.training.maskprop import MaskPropTask
 from vis_ros.training.starting import start_from
 
 NAMES = {'objectness', 'proposals', 'classes', 'boxes', 'masks', 'ids', 'total'}
@@ -241,6 +243,18 @@ def test_it_starts_from_a_mask_rcnn(monkeypatch: pytest.MonkeyPatch, old: bool) 
         fpn.inner_blocks[3][0].weight for fpn in (model.image.fpn, source.backbone.fpn)
     )
     assert torch.equal(mine, theirs + 1)
+
+
+def test_maskprop_starts_from_its_mask_rcnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Iai('small', 4, IaiOptions(detector='maskrcnn', association=False)).state_dict()
+    detector = {name: value + 1 for name, value in source.items() if name.startswith('image.')}
+    weights = LoadedWeights(detector, 'file')
+    monkeypatch.setattr('vis_ros.training.starting.load_weights', lambda name: weights)
+    model = MaskProp('small', 4, ModelOptions())
+    taken = start_from(model, 'file', MaskPropTask.renames, MaskPropTask.backbone + '.')
+    assert taken == len(detector) == len(model.detector.state_dict())
+    mine = model.detector.backbone.fpn.layer_blocks[1][0].weight
+    assert torch.equal(mine, source['image.fpn.layer_blocks.1.0.weight'] + 1)
 
 
 def test_the_picture_bounds_the_proposals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,7 +132,7 @@ def labels_at_once(scores: Tensor, size: tuple[int, int], background: float) -> 
     ground = scores.new_full((1, *scores.shape[1:]), background)
     stack = torch.cat((ground, scores))[None]
     stack = functional.interpolate(stack, size, mode='bilinear', align_corners=False)
-    return stack[0].max(dim=0).indices.to(torch.int16)  # on a CPU four times as fast as argmax
+    return stack[0].max(dim=0).indices.to(torch.int16)
 
 
 def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
@@ -221,12 +221,10 @@ def boxes_at_once(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
 
 def _boxes_of_slices(found: Sequence[tuple[slice, slice] | None]) -> tuple[Tensor, Tensor]:
     """Return what `label_boxes` does, of the rows and columns of each track."""
-    boxes = torch.zeros(len(found), 4)
-    for slot, window in enumerate(found):
-        if window is not None:
-            y, x = window
-            boxes[slot] = torch.tensor([x.start, y.start, x.stop, y.stop])
-    return boxes, torch.tensor([window is not None for window in found], dtype=torch.bool)
+    nothing = (slice(0, 0), slice(0, 0))
+    ends = [(x.start, y.start, x.stop, y.stop) for y, x in (each or nothing for each in found)]
+    is_visible = torch.tensor([each is not None for each in found], dtype=torch.bool)
+    return torch.tensor(ends, dtype=torch.float32).reshape(-1, 4), is_visible
 
 
 def _ends(cells: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
