@@ -23,6 +23,7 @@ from vis_ros.detectors.coco import coco_categories
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.box_masks import paste_masks
 from vis_ros.ops.masks import tight_box
+from vis_ros.ops.transfer import upload
 from vis_ros.structures import Detections, Frame
 from vis_ros.structures.batch import as_a_whole, by_size
 from vis_ros.structures.options import option
@@ -139,8 +140,7 @@ class MaskRcnnDetector(Detector):
     def _detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Return the detections of frames of one size."""
         images = [
-            torch.from_numpy(frame.image.copy()).to(self.device).permute(2, 0, 1).float() / 255.0
-            for frame in frames
+            upload(frame.image, self.device).permute(2, 0, 1).float() / 255.0 for frame in frames
         ]  # (3, H, W) each
         parts = self._predict([_pad_slender(image) for image in images])
         packed = torch.cat(parts).cpu()  # the one copy down

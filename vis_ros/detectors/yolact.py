@@ -39,6 +39,7 @@ from vis_ros.nn.yolact.masks import crop_masks, mask_logits
 from vis_ros.nn.yolact.nms import select_stock
 from vis_ros.ops.masks import tight_box
 from vis_ros.ops.soft_masks import paste_mask
+from vis_ros.ops.transfer import constant, upload
 from vis_ros.structures import Detections, Frame
 from vis_ros.structures.batch import as_a_whole
 from vis_ros.structures.options import option
@@ -164,7 +165,7 @@ class YolactDetector(Detector):
 
     def _detect(self, frames: Sequence[Frame]) -> list[Detections]:
         config = self._network.config
-        images = (torch.from_numpy(frame.image.copy()).to(self.device)[None] for frame in frames)
+        images = (upload(frame.image, self.device)[None] for frame in frames)
         image = torch.cat([prepare(image, config) for image in images])
         with autocast(self.device, PRECISIONS[self.config.precision]):
             output = self._network(image)
@@ -186,7 +187,7 @@ class YolactDetector(Detector):
     def _rgnnvis(self, output: YolactOutput) -> _Found:
         found = select(self._network, output, self.config.detections)
         height, width = self._network.config.height, self._network.config.width
-        boxes = found.boxes[0] / found.boxes.new_tensor((width, height, width, height))
+        boxes = found.boxes[0] / constant((width, height, width, height), found.boxes)
         is_box = found.is_real[0] & (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         soft = torch.sigmoid(found.mask_logits[0]) * is_box[:, None, None]
         class_ids = found.logits[0, :, 1:].argmax(dim=1)

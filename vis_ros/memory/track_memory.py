@@ -257,7 +257,7 @@ class TrackMemory:
 
     def _write(self, name: str, slot: Tensor, is_born: Tensor, value: Tensor | int) -> None:
         old = self.tensors[name][slot]
-        new = torch.as_tensor(value, dtype=old.dtype, device=old.device)
+        new = value if isinstance(value, Tensor) else torch.full_like(old[:1], value)
         mask = is_born.reshape(-1, *[1] * (old.ndim - 1))
         self.tensors[name] = self.tensors[name].index_copy(0, slot, torch.where(mask, new, old))
 

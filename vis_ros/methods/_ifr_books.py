@@ -13,7 +13,6 @@ from torch import Tensor
 from vis_ros.memory import Observations, StagedMemory
 from vis_ros.memory.report import report_tracks
 from vis_ros.memory.track_memory import FREE
-from vis_ros.methods._learned import with_probabilities
 from vis_ros.ops.masks import tight_box
 from vis_ros.ops.rle import from_crop
 from vis_ros.structures import CropMask, Track
@@ -94,5 +93,4 @@ def _observe(
     shown = torch.from_numpy(is_visible) & (best >= min_score)
     seen = Observations(torch.from_numpy(boxes), best, shares)
     memory.observe(entry.stamp_ns, seen, shown)
-    tracks = report_tracks(memory, lambda slot: from_crop(masks[slot]))
-    return with_probabilities(tracks, memory)
+    return report_tracks(memory, lambda slot: from_crop(masks[slot]), has_probabilities=True)

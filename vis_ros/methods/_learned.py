@@ -1,12 +1,11 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What methods with networks of their own share: building, snapshots, masks, probabilities."""
+"""What methods with networks of their own share: building, snapshots, tracks."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -14,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from vis_ros.memory import TrackMemory
+from vis_ros.memory.report import REPORTED, tracks_of
 from vis_ros.memory.snapshot import Snapshot, parts_of
 from vis_ros.methods.base import Method
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.rle import encode
+from vis_ros.ops.transfer import download
 from vis_ros.structures import Rle, Track
 from vis_ros.structures.options import differences, fixed_values, replace_config, values_of
 
@@ -113,36 +114,24 @@ def known_parts_of(snapshot: Snapshot, *known: str) -> dict[str, dict[str, Tenso
     return parts_of(snapshot, *known)
 
 
-def masks_of_labels(labels: np.ndarray, memory: TrackMemory) -> Callable[[int], Rle]:
-    """Return a function that gives the mask of a slot.
+def tracks_of_labels(
+    labels: Tensor, memory: TrackMemory, *, has_probabilities: bool = False
+) -> tuple[Track, ...]:
+    """Return the tracks of the latest frame; they come down with their masks in one copy.
 
     Args:
-        labels: int array (H, W), slot + 1 of each pixel's owner, or 0.
-        memory: Its boxes are the tight ones of the labels.
+        labels: int tensor (H, W) on the device: slot + 1 of each pixel's owner, or 0.
+        memory: The memory after its update; its boxes are the tight ones of the labels.
+        has_probabilities: See `tracks_of`.
     """
-    boxes = memory['box'].cpu().numpy().astype(np.int64)
+    t = download({'labels': labels, **{name: memory[name] for name in REPORTED}})
+    boxes = t['box'].astype(np.int64)
 
     def mask_of(slot: int) -> Rle:
         x1, y1, x2, y2 = boxes[slot].tolist()
-        return encode(labels[y1:y2, x1:x2] == slot + 1, x=x1, y=y1)
+        return encode(t['labels'][y1:y2, x1:x2] == slot + 1, x=x1, y=y1)
 
-    return mask_of
-
-
-def with_probabilities(tracks: tuple[Track, ...], memory: TrackMemory) -> tuple[Track, ...]:
-    """Return tracks whose class scores are those of the memory, whatever their sum.
-
-    Args:
-        tracks: As `report_tracks` gives them: shares that add up to 1.
-        memory: What they come from.
-    """
-    total = memory['class_votes'].sum(dim=1).tolist()
-    return tuple(
-        replace(
-            track, class_scores=tuple((k, s * total[track.slot]) for k, s in track.class_scores)
-        )
-        for track in tracks
-    )
+    return tracks_of(t, mask_of, has_probabilities=has_probabilities)
 
 
 def _config_of_file(config: C, meta: Mapping[str, Any]) -> C:

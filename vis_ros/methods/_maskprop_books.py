@@ -12,7 +12,6 @@ from torch import Tensor
 
 from vis_ros.memory import Observations, StagedMemory
 from vis_ros.memory.report import report_tracks
-from vis_ros.methods._learned import with_probabilities
 from vis_ros.nn.maskprop.clips import NOBODY
 from vis_ros.nn.maskprop.identity import DUPLICATE, NEW, class_means
 from vis_ros.ops.masks import tight_box
@@ -119,8 +118,7 @@ def observe(
     memory.observe(
         entry.stamp_ns, seen, torch.from_numpy(is_visible & (best >= np.float32(min_score)))
     )
-    tracks = report_tracks(memory, lambda slot: from_crop(masks[slot]))
-    return with_probabilities(tracks, memory)
+    return report_tracks(memory, lambda slot: from_crop(masks[slot]), has_probabilities=True)
 
 
 def learn_looks(memory: StagedMemory, slots: np.ndarray, looks: Tensor, class_ids: Tensor) -> None:

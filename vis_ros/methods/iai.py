@@ -21,9 +21,8 @@ import torch
 from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
-from vis_ros.memory.report import report_tracks
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
-from vis_ros.methods._learned import NetworkMethod, masks_of_labels, with_probabilities
+from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
 from vis_ros.methods.base import register_method
 from vis_ros.nn.condinst import place, prepare
 from vis_ros.nn.condinst.config import NETWORKS
@@ -168,8 +167,7 @@ class IaiMethod(NetworkMethod[Iai]):
         inside = at_source(masks[shown], placement.picture, placement.source) > 0.5
         pixels = labelled(first_cover(inside), slot[shown] + 1, 0)
         self._observe(state, frame.stamp_ns, pixels, found.classes, slot)
-        mask_of = masks_of_labels(pixels.cpu().numpy(), state.memory)
-        tracks = with_probabilities(report_tracks(state.memory, mask_of), state.memory)
+        tracks = tracks_of_labels(pixels, state.memory, has_probabilities=True)
         return FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
 
     def _assign(
@@ -218,7 +216,7 @@ class IaiMethod(NetworkMethod[Iai]):
             network,
             seen.encoded,
             labels[None],
-            is_birth=torch.tensor([bool(born)], device=self.device),
+            is_birth=torch.full((1,), bool(born), device=self.device),
             is_alive=is_alive,
         )
 

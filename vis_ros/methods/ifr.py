@@ -33,6 +33,7 @@ from vis_ros.nn.ifr.selection import aligned, masks_at_source, shown
 from vis_ros.nn.picture import Placement
 from vis_ros.nn.precision import PRECISIONS, autocast
 from vis_ros.nn.weights import LoadedWeights
+from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
 
 
@@ -131,7 +132,7 @@ class IfrMethod(NetworkMethod[Ifr]):
         starts_anew = (before >= 0) & (state.owners != before)
         if self.config.idle == 'restart':
             starts_anew |= state.owners < 0
-        gone = torch.from_numpy(starts_anew).to(self.device)
+        gone = upload(starts_anew, self.device)
         state.past = decoded.past._replace(is_filled=decoded.past.is_filled & ~gone)
         return result
 
@@ -156,16 +157,16 @@ class IfrMethod(NetworkMethod[Ifr]):
             The slots after the frame; which slots hold another track; and the result.
         """
         options, placement = self.config.detections, frame.placements[0]
-        has_track = torch.from_numpy(owners >= 0).to(probability.device)
-        index = shown(probability, logits, has_track, options)
-        masks = masks_at_source(logits[index], placement, options.mask_threshold)
+        best = shown(probability, logits, owners >= 0, options)
+        on_device = upload(best.query, logits.device)
+        masks = masks_at_source(logits[on_device], placement, options.mask_threshold)
         seen = [n for n, mask in enumerate(masks) if mask.area_px >= options.min_area]
-        index_np = index.cpu().numpy()[seen]
+        query = best.query[seen]
         entry = books.Entry(
             frame.stamp_ns,
-            probability[index].cpu()[seen],
+            torch.from_numpy(best.probability[seen]),
             [masks[n] for n in seen],
-            owners[index_np],
+            owners[query],
         )
         slots, is_other, tracks = books.enter(
             state.memory,
@@ -175,7 +176,7 @@ class IfrMethod(NetworkMethod[Ifr]):
         )
         after = owners.copy()
         after[(after >= 0) & is_other[after.clip(min=0)]] = books.NOBODY
-        after[index_np] = slots
+        after[query] = slots
         result = FrameResult(frame.stamp_ns, frame.frame_id, *placement.source, tracks)
         return after, is_other, result
 

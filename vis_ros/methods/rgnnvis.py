@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
-from vis_ros.memory.report import report_tracks
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
-from vis_ros.methods._learned import NetworkMethod, masks_of_labels
+from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
 from vis_ros.methods.base import register_method
 from vis_ros.nn.batches import one_of
 from vis_ros.nn.precision import PRECISIONS
@@ -30,6 +29,7 @@ from vis_ros.nn.rgnn.state import RgnnState, Tracks
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
+from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.batch import as_a_whole, attempt
 from vis_ros.structures.options import option
@@ -152,7 +152,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
 
     def _detect(self, frames: Sequence[Frame]) -> Detected:
         config = self._model.detector.config
-        images = (torch.from_numpy(frame.image.copy()).to(self.device)[None] for frame in frames)
+        images = (upload(frame.image, self.device)[None] for frame in frames)
         image = torch.cat([prepare(image, config) for image in images])
         precision = PRECISIONS[self.config.precision]
         return self._model.detect(image, self.config.detections, precision)
@@ -169,7 +169,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         look = self._model.tracker.look(detected.stride16, detected.stride32, detected.found)
         size = (frame.height, frame.width)
         labels = self.track(state, Seen(detected.found, look), frame.stamp_ns, size)
-        tracks = report_tracks(state.memory, masks_of_labels(labels.cpu().numpy(), state.memory))
+        tracks = tracks_of_labels(labels, state.memory)
         return FrameResult(frame.stamp_ns, frame.frame_id, *size, tracks)
 
     @torch.inference_mode()

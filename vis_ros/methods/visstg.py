@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
-from vis_ros.memory.report import report_tracks
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
-from vis_ros.methods._learned import NetworkMethod, masks_of_labels, with_probabilities
+from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
 from vis_ros.methods.base import register_method
 from vis_ros.nn.condinst import place, prepare, video_config
 from vis_ros.nn.condinst.config import NETWORKS
@@ -153,8 +152,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
         self._remember(memory, view, slot)
         self._observe(memory, frame.stamp_ns, pixels)
         state.scene, state.size = view.output.scene(), placement.padded
-        mask_of = masks_of_labels(pixels.cpu().numpy(), memory)
-        tracks = with_probabilities(report_tracks(memory, mask_of), memory)
+        tracks = tracks_of_labels(pixels, memory, has_probabilities=True)
         result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
         return state, [result]
 

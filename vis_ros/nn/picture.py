@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
+
+from vis_ros.ops.transfer import constant
 
 _GRID = 32  # the coarsest level must come out even
 
@@ -66,9 +67,6 @@ def pad_normalised(
     x: Tensor, padded: tuple[int, int], mean: Sequence[float], deviation: Sequence[float]
 ) -> Tensor:
     """Return pictures, float32 (B, 3, h, w), normalised, as (B, 3, *padded), zeros around them."""
-    mean_, deviation_ = (
-        torch.tensor(values, dtype=x.dtype, device=x.device)[:, None, None]
-        for values in (mean, deviation)
-    )
+    mean_, deviation_ = (constant(tuple(each), x)[:, None, None] for each in (mean, deviation))
     below, right = padded[0] - x.shape[-2], padded[1] - x.shape[-1]
     return functional.pad((x - mean_) / deviation_, (0, right, 0, below))

@@ -32,9 +32,10 @@ def choose(
     scores: list[float], masks: Tensor, tracked: tuple[int, ...] = (), **options: float
 ) -> list[int]:
     probability = torch.tensor([[0.0, score] for score in scores]).reshape(-1, 2)
-    has_track = torch.zeros(len(scores), dtype=torch.bool)
-    has_track[list(tracked)] = True
-    return shown(probability, masks, has_track, replace(OPTIONS, **options)).tolist()
+    has_track = np.isin(np.arange(len(scores)), tracked)
+    found = shown(probability, masks, has_track, replace(OPTIONS, **options))
+    assert np.array_equal(found.probability, probability.numpy()[found.query])
+    return found.query.tolist()
 
 
 def test_nothing_shows_nothing() -> None:

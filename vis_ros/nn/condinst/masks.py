@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.nn.condinst.config import STRIDES
+from vis_ros.ops.transfer import constant
 
 FEATURES = 8  # channels that the mask branch gives
 STRIDE = 8  # pixels of the input per cell of these features
@@ -109,7 +110,7 @@ def _offsets(features: Tensor, xy: Tensor, level: Tensor) -> Tensor:
     half = STRIDE // 2
     rows = torch.arange(height, device=xy.device) * STRIDE + half
     columns = torch.arange(width, device=xy.device) * STRIDE + half
-    strides = torch.tensor(STRIDES, dtype=features.dtype, device=xy.device)
+    strides = constant(STRIDES, features)
     size = 8 * strides[level][:, None]  # of the objects that a level is for [px]
     dx = (xy[:, :1] - columns) / size
     dy = (xy[:, 1:] - rows) / size

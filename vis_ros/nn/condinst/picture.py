@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vis_ros.nn.picture import Placement, pad_normalised, padded_size, scaled
+from vis_ros.ops.transfer import upload
 
 
 class InputConfig(Protocol):
@@ -54,7 +55,7 @@ def prepare(image: np.ndarray, config: InputConfig, device: torch.device | str) 
         device: Where the input shall be.
     """
     placement = place(image.shape[0], image.shape[1], config)
-    picture = torch.from_numpy(scaled(image, placement)).to(device)
+    picture = upload(scaled(image, placement), torch.device(device))
     return normalise(picture[None], placement.padded, config)
 
 

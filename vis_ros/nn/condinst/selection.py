@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vis_ros.nn.condinst.head import Places, boxes_of
 from vis_ros.nn.condinst.network import CondInstOutput
+from vis_ros.ops.transfer import constant
 
 
 class Found(NamedTuple):
@@ -55,7 +56,7 @@ def clipped_boxes(
 ) -> Tensor:
     """Return the boxes (N, 4) of some places of an image, inside its picture [px of the input]."""
     boxes = boxes_of(where.xy[place], output.dense.boxes[image, place])
-    limit = boxes.new_tensor([picture[1], picture[0]] * 2)
+    limit = constant((picture[1], picture[0]) * 2, boxes)
     return torch.minimum(boxes.clamp(min=0), limit)
 
 

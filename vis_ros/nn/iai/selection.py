@@ -18,6 +18,7 @@ from vis_ros.nn.condinst.network import CondInstOutput
 from vis_ros.nn.condinst.selection import clipped_boxes, strongest
 from vis_ros.nn.iai.config import IaiSelection
 from vis_ros.nn.picture import Placement
+from vis_ros.ops.transfer import constant
 
 _THRESHOLD = 0.5  # of masks
 _WEIGHTS = {'first': (1.0, 0.5), 'later': (0.5, 1.0), 'average': (0.5, 0.5)}  # class, identity
@@ -75,7 +76,7 @@ def select(
         score = score * centerness
     pick = torch.nonzero(is_candidate)[:, 0]
     boxes = clipped_boxes(output, image, place[pick], where, placement.picture)
-    boxes = boxes / boxes.new_tensor(placement.scale_xy * 2)
+    boxes = boxes / constant(tuple(placement.scale_xy) * 2, boxes)
     best = nms(boxes, score[pick], config.max_overlap)[: config.limit]
     pick, boxes = pick[best], boxes[best]
     weighted = classes[pick] * centerness[pick, None]
@@ -161,5 +162,5 @@ def labelled(owner: Tensor, values: Tensor, background: int) -> Tensor:
         values: int64 tensor (N,), label of each owner.
         background: Label of pixels without an owner.
     """
-    table = torch.cat((values.new_tensor([background]), values)).to(torch.uint8)
+    table = torch.cat((values.new_full((1,), background), values)).to(torch.uint8)
     return table[owner + 1]

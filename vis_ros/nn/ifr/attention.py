@@ -124,7 +124,8 @@ def sharing(options: IfrOptions, queries: int, frames: Tensor, is_filled: Tensor
     Returns:
         bool tensor (B, m * N, F * N).
     """
-    if options.temporal == 'all' and bool(frames.all()) and bool(is_filled.all()):
+    # only on the host: to ask a GPU costs more than the mask
+    if options.temporal == 'all' and frames.is_cpu and bool(frames.all() & is_filled.all()):
         return None
     mask = frames[None, :, None, :, None] & is_filled[:, None, None]  # (B, m, 1, F, N)
     if options.temporal == 'own':

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vis_ros.nn.ifr.config import IfrSizes
 from vis_ros.nn.picture import Placement, pad_normalised, padded_size, scaled
+from vis_ros.ops.transfer import upload
 
 _MAX_ASPECT = 16  # of more slender images no row might be left: they are squeezed
 _MEAN = (0.485, 0.456, 0.406)  # of ImageNet
@@ -40,7 +41,7 @@ def place(height: int, width: int, sizes: IfrSizes, short_side: int = 0) -> Plac
 
 def prepare(image: np.ndarray, placement: Placement, device: torch.device | str) -> Tensor:
     """Return the input of the network, float32 (1, 3, rows, columns), of uint8 (H, W, 3), RGB."""
-    picture = torch.from_numpy(scaled(image, placement)).to(device)
+    picture = upload(scaled(image, placement), torch.device(device))
     return normalise(picture[None], placement.padded)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.nn.ifr.config import LEVELS, IfrSizes
+from vis_ros.ops.transfer import constant
 
 _GROUPS = 32
 _POINTS = 4  # that a cell looks at, of each level, with each head
@@ -97,7 +98,7 @@ class DeformableAttention(nn.Module):
         share = weights.transpose(1, 2).flatten(0, 1)[:, None]  # (B * heads, 1, S, levels, points)
         mixed = x.new_zeros(())
         for level, size in enumerate(sizes):
-            scale = offsets.new_tensor((size[1], size[0]))
+            scale = constant((size[1], size[0]), offsets)
             point = centre[:, None, None] + offsets[:, :, :, level] / scale
             grid = (2 * point - 1).transpose(1, 2).flatten(0, 1)  # (B * heads, S, points, 2)
             field = values[level].permute(0, 2, 3, 1).flatten(0, 1).unflatten(-1, size)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,40 +14,61 @@ from torch.nn import functional
 
 from vis_ros.nn.ifr.config import IfrSelection
 from vis_ros.nn.picture import Placement
+from vis_ros.ops.transfer import download
 from vis_ros.structures import CropMask
 
 _LARGEST = 9.21  # of a logit, that of the largest probability that `logits_of` knows
 
 
-def shown(probability: Tensor, logits: Tensor, has_track: Tensor, options: IfrSelection) -> Tensor:
-    """Return the queries that show something, int64 (n,), the best first.
+class Shown(NamedTuple):
+    """Queries that show something, the best first.
+
+    Args:
+        query: int64 array (n,).
+        probability: float32 array (n, K), of each class.
+    """
+
+    query: np.ndarray
+    probability: np.ndarray
+
+
+def shown(
+    probability: Tensor, logits: Tensor, has_track: np.ndarray, options: IfrSelection
+) -> Shown:
+    """Return the queries that show something; what decides comes down in one copy.
 
     Args:
         probability: float tensor (N, K), of each class.
         logits: float tensor (N, h, w), of the masks.
-        has_track: bool tensor (N,); of two alike, one with a track stays.
+        has_track: bool array (N,); of two alike, one with a track stays.
         options: Thresholds.
     """
-    score = probability.amax(dim=1)
-    order = torch.argsort(score + has_track.to(score.dtype), descending=True, stable=True)
-    masks = logits.flatten(1) >= _logit(options.mask_threshold)
-    is_seen = (score >= options.score_threshold) & masks.any(dim=1)
+    x = (logits.flatten(1) >= _logit(options.mask_threshold)).float()
+    host = download({'probability': probability.float(), 'both': x @ x.T})
+    score = host['probability'].max(axis=1)
+    order = np.argsort(-(score + has_track), kind='stable')
+    is_seen = (score >= options.score_threshold) & (host['both'].diagonal() > 0)
     order = order[is_seen[order]]
     if len(order) > 1 and options.duplicate_overlap < 1:
-        order = order[_first_of_twins(masks[order], options.duplicate_overlap)]
-    return order[torch.argsort(score[order], descending=True, stable=True)]
+        both = host['both'][np.ix_(order, order)]
+        order = order[_first_of_twins(both, options.duplicate_overlap)]
+    order = order[np.argsort(-score[order], kind='stable')]
+    return Shown(order, host['probability'][order])
 
 
-def _first_of_twins(masks: Tensor, most: float) -> Tensor:
-    """Return which masks, bool (n, P), overlap no earlier one that stays by more than `most`."""
-    x = masks.float()
-    both = x @ x.T
-    sizes = x.sum(dim=1)
-    overlap = (both / (sizes[:, None] + sizes - both).clamp(min=1)).cpu().numpy()
-    stays = np.zeros(len(masks), np.bool_)
-    for index in range(len(masks)):
+def _first_of_twins(both: np.ndarray, most: float) -> np.ndarray:
+    """Return which masks, bool (n,), overlap no earlier one that stays by more than `most`.
+
+    Args:
+        both: float array (n, n), pixels that two masks share; those of each on the diagonal.
+        most: Largest intersection over union.
+    """
+    sizes = both.diagonal()
+    overlap = both / np.maximum(sizes[:, None] + sizes - both, 1)
+    stays = np.zeros(len(both), np.bool_)
+    for index in range(len(both)):
         stays[index] = not (overlap[index, :index][stays[:index]] > most).any()
-    return torch.from_numpy(stays).to(masks.device)
+    return stays
 
 
 def masks_at_source(logits: Tensor, placement: Placement, threshold: float) -> list[CropMask]:

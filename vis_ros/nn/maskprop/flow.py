@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vis_ros.ops.transfer import constant
+
 _MIN = 128  # smaller images leave no cell at the top of RAFT's pyramid
 _GRID = 8
 
@@ -63,7 +65,7 @@ class FlowPropagation(nn.Module):
         pair = functional.interpolate(pair, (height, width), mode='bilinear', align_corners=False)
         flow = self.raft(pair[:1], pair[1:], num_flow_updates=self.updates)[-1]  # (1, 2, H, W)
         flow = functional.interpolate(flow, size, mode='bilinear', align_corners=False)[0]
-        return flow * flow.new_tensor((size[1] / width, size[0] / height))[:, None, None]
+        return flow * constant((size[1] / width, size[0] / height), flow)[:, None, None]
 
 
 def warp_masks(masks: Tensor, flow: Tensor) -> Tensor:

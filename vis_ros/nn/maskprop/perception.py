@@ -17,6 +17,7 @@ from vis_ros.nn.maskprop.model import MaskProp
 from vis_ros.nn.maskprop.picture import normalise, place
 from vis_ros.nn.maskprop.source import boxes_at_source, dense_masks, maps_at_source, pasted_masks
 from vis_ros.nn.picture import Placement, scaled
+from vis_ros.ops.transfer import upload
 from vis_ros.structures import CropMask
 
 
@@ -71,7 +72,7 @@ def perceive(
 def look_at(model: MaskProp, image: np.ndarray, device: torch.device) -> Look:
     """Return what the backbone makes of an image; see `perceive`."""
     placement = place(image.shape[0], image.shape[1], model.sizes)
-    picture = torch.from_numpy(scaled(image, placement)).to(device)
+    picture = upload(scaled(image, placement), torch.device(device))
     return Look(
         placement, picture, model.detector.taps(normalise(picture[None], placement.padded))
     )

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from vis_ros.nn.maskprop.config import MaskPropSizes, RefinementOptions
 from vis_ros.nn.maskprop.propagation import ResidualBlock
+from vis_ros.ops.transfer import constant
 
 _BLOCKS = 3
 _INPUTS = 4  # RGB and the mask
@@ -60,7 +61,7 @@ def crop(maps: Tensor, squares: Tensor, side: int) -> Tensor:
     steps = (torch.arange(side, device=squares.device, dtype=squares.dtype) + 0.5) / side
     corner, extent = squares[:, :2], squares[:, 2:] - squares[:, :2]
     places = corner[:, None] + steps[:, None] * extent[:, None]  # (N, S, 2), in pixels
-    limit = squares.new_tensor((maps.shape[-1], maps.shape[-2]))
+    limit = constant((maps.shape[-1], maps.shape[-2]), squares)
     x, y = (places / limit * 2 - 1).unbind(dim=2)  # (N, S) each
     grid = torch.stack(
         (x[:, None, :].expand(-1, side, -1), y[:, :, None].expand(-1, -1, side)), dim=3

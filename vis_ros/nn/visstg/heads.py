@@ -18,6 +18,7 @@ from vis_ros.nn.condinst.config import STRIDES, CondInstConfig
 from vis_ros.nn.condinst.head import predictor, rows, tower
 from vis_ros.nn.condinst.masks import CONTROLLERS, FEATURES, MaskBranch, aligned_bilinear
 from vis_ros.nn.visstg.config import VisstgOptions
+from vis_ros.ops.transfer import constant
 
 _MASK_LEVELS = 3  # P3, P4 and P5 make the features of masks
 
@@ -101,7 +102,7 @@ class MaskProjection(nn.Module):
 
 def strides(level: Tensor) -> Tensor:
     """Return the strides of levels (...) as float [px]."""
-    return torch.tensor(STRIDES, dtype=torch.float32, device=level.device)[level]
+    return constant(STRIDES, level, torch.float32)[level]
 
 
 def decoded(

@@ -23,6 +23,7 @@ from vis_ros.nn.visstg.config import VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.heads import strides
 from vis_ros.nn.visstg.network import Levels, Output, Past, Scene, Visstg
 from vis_ros.nn.visstg.selection import Found, masks_of, select
+from vis_ros.ops.transfer import constant
 
 
 class View(NamedTuple):
@@ -177,7 +178,7 @@ def scene_with(scene: Scene, known: Instances, is_lost: Tensor, view: View) -> S
         view: The current frame, of the same size.
     """
     placement, shapes = view.placement, [x.shape[2:] for x in view.output.levels]
-    sizes = torch.tensor(shapes, device=known.level.device)
+    sizes = constant(tuple(map(tuple, shapes)), known.level, torch.int64)
     start = torch.cat((sizes.new_zeros(1), sizes.prod(dim=1).cumsum(0)))[known.level]
     size = sizes[known.level]  # rows, columns
     point = known.point * _scale(known.box, placement)[:2] / strides(known.level)[:, None]
@@ -192,4 +193,4 @@ def scene_with(scene: Scene, known: Instances, is_lost: Tensor, view: View) -> S
 
 def _scale(like: Tensor, placement: Placement) -> Tensor:
     """Return pixels of the input per pixel of the image, (4,), x before y, twice."""
-    return like.new_tensor(placement.scale_xy * 2)
+    return constant(tuple(placement.scale_xy) * 2, like)

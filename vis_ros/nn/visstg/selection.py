@@ -19,6 +19,7 @@ from vis_ros.nn.picture import Placement
 from vis_ros.nn.visstg.config import VisstgSelection
 from vis_ros.nn.visstg.heads import decoded
 from vis_ros.nn.visstg.network import Output, unflat
+from vis_ros.ops.transfer import constant
 
 _INSIDE = 0.5  # probability above which a pixel belongs to a mask
 
@@ -78,7 +79,7 @@ def select(
     score = score[: len(place)]
     index = torch.full_like(place, image)
     boxes = decoded(output.dense, index, place, where.xy[place], where.level[place], reach)
-    limit = boxes.new_tensor([placement.picture[1], placement.picture[0]] * 2)
+    limit = constant((placement.picture[1], placement.picture[0]) * 2, boxes)
     boxes = torch.minimum(boxes.clamp(min=0), limit)
     best = nms(boxes, score, config.max_overlap)[: config.limit]
     classes = output.dense.heat[image, place[best]].float().sigmoid()

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from vis_ros.nn.condinst.head import rows
 from vis_ros.nn.visstg.config import VisstgOptions
+from vis_ros.ops.transfer import constant
 
 _TAPS = 9  # of a 3x3 kernel, row by row
 
@@ -101,7 +102,7 @@ class KernelWarp(nn.Module):
 
 def _level_of(place: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
     """Return rows and columns (N, 2) of the level of each place, and its first place (N,)."""
-    sizes = torch.tensor(shapes, device=place.device)
+    sizes = constant(tuple(map(tuple, shapes)), place, torch.int64)
     ends = sizes.prod(dim=1).cumsum(0)
     level = (place[:, None] >= ends).sum(dim=1)
     start = functional.pad(ends, (1, 0))[level]
@@ -124,7 +125,7 @@ def _sampled(
     share = point - low
     total = kernels.new_zeros(*point.shape[:2], kernels.shape[2])
     for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        cell = low.long() + low.new_tensor((down, right)).long()
+        cell = low.long() + constant((down, right), low, torch.int64)
         inside = ((cell >= 0) & (cell < shape[:, None])).all(dim=2)
         weight = (share[..., 0] if down else 1 - share[..., 0]) * (
             share[..., 1] if right else 1 - share[..., 1]

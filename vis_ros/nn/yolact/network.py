@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +17,7 @@ from vis_ros.nn.yolact.backbone import ResNetTaps, Taps
 from vis_ros.nn.yolact.config import YolactConfig
 from vis_ros.nn.yolact.head import Head, Raw
 from vis_ros.nn.yolact.pyramid import FeaturePyramid, PrototypeNet
+from vis_ros.ops.transfer import constant
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
@@ -117,4 +117,4 @@ def prepare(image: Tensor, config: YolactConfig) -> Tensor:
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
+    return constant(values, like)[:, None, None]

@@ -1,0 +1,98 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One copy up, one copy down: what a step of a method makes the host wait for, without a GPU."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from coloured_world import Case
+from device_traffic import META, traffic
+
+from vis_ros.pipeline.build import build_method
+from vis_ros.structures import Frame
+
+HEIGHT, WIDTH = 90, 160
+IMAGE = (HEIGHT, WIDTH, 3)
+
+
+def frames(count: int) -> list[Frame]:
+    image = np.random.default_rng(0).integers(0, 256, IMAGE, dtype=np.uint8)
+    return [Frame(image, (n + 1) * 100_000_000, 'camera') for n in range(count)]
+
+
+def on_meta(name: str):
+    method = Case(name).build()
+    method._model.to(META)
+    method.device = META
+    return method
+
+
+@pytest.mark.parametrize('name', ['rgnnvis', 'rgnnvis_pp'])
+def test_rgnnvis_waits_once(name: str) -> None:
+    method = on_meta(name)
+    state = method.init_state()
+    first, *others = frames(3)
+    with traffic():
+        state, _ = method.step(state, first)  # constants go up with the first
+    for frame in others:
+        with traffic() as counted:
+            state, _ = method.step(state, frame)
+        assert counted.up == [IMAGE]
+        assert counted.waited == []
+        assert len(counted.down) == 1, counted.down
+
+
+def test_cameras_of_rgnnvis_wait_once_each() -> None:
+    method = on_meta('rgnnvis')
+    states = [method.init_state() for _ in range(3)]
+    with traffic() as counted:
+        method.step_many(states, [frames(1)[0]] * 3)
+    assert counted.up == [IMAGE] * 3
+    assert len(counted.down) == 3, counted.down
+
+
+def test_ifr_waits_for_its_choice_and_for_the_masks() -> None:
+    method = on_meta('ifr')
+    state = method.init_state()
+    first, *others = frames(4)
+    with traffic():
+        state, _ = method.step(state, first)
+    for frame in others:
+        with traffic() as counted:
+            state, _ = method.step(state, frame)
+        assert counted.up[0] != () and len(counted.up) == 3, counted.up
+        assert counted.waited == []
+        assert len(counted.down) == 2, counted.down
+
+
+@pytest.mark.gpu
+def test_a_gpu_says_the_same() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip('no CUDA device')
+    method = build_method('rgnnvis_pp', weights='synth_small', device='cuda')
+    state = method.init_state()
+    first, second = frames(2)
+    state, _ = method.step(state, first)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always')
+        torch.cuda.set_sync_debug_mode('warn')
+        try:
+            method.step(state, second)
+        finally:
+            torch.cuda.set_sync_debug_mode('default')
+    waits = [str(each.message) for each in said if 'synchronizing' in str(each.message)]
+    assert len(waits) == 1, waits
+
+
+def test_what_makes_the_host_wait_is_counted() -> None:
+    x = torch.zeros(2, 3, device=META)
+    with torch.inference_mode(), traffic() as counted:
+        torch.tensor([1.0], device=META)
+        torch.ones(4).to(META)
+        torch.ones(5).to(META, non_blocking=True)
+        assert x.cpu().shape == (2, 3)
+        with pytest.raises((RuntimeError, NotImplementedError)):
+            bool(x.any())
+    assert (counted.waited, counted.up, counted.down) == ([(1,), (4,)], [(5,)], [(2, 3)])
