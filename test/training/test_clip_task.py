@@ -115,6 +115,18 @@ def test_frozen_norms_keep_their_statistics(world: dict[str, Any]) -> None:
     assert stage.module.network.plain.masks.training
 
 
+def test_a_frozen_backbone_stays_as_it_is(world: dict[str, Any]) -> None:
+    stage = task(world, start='synth_small', frozen='all')
+    stage.module.train()
+    stage.module(stage.collate([stage.item(0, 0)]))['total'].backward()
+    backbone: Any = stage.module.network.get_submodule(stage.backbone)
+    frozen = {id(p) for p in backbone.parameters()}
+    assert frozen and all(p.grad is None for p in backbone.parameters())
+    trained = [p for group in stage.rates().values() for p in group]
+    assert trained and not frozen & {id(p) for p in trained}
+    assert any(p.grad is not None and p.grad.any() for p in trained)
+
+
 @pytest.mark.parametrize('form', OPTIONS)
 def test_the_file_holds_all_that_is_needed_to_run_it(
     world: dict[str, Any], tmp_path: Path, form: str

@@ -59,7 +59,8 @@ class ClipRecipe:
     frozen: str = option(
         'norms',
         'What of the backbone does not learn. norms: statistics and parameters of its batch '
-        'norms; stem: those, and the first stage; none: all learns, for random starts.',
+        'norms; stem: those, and the first stage; all: the backbone; none: all learns, for '
+        'random starts.',
         choices=FREEZES,
     )
     smallest: float = option(

@@ -25,7 +25,7 @@ from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
 from vis_ros.training.condinst_input import as_input
 from vis_ros.training.iai_loss import IaiLossConfig, iai_losses
 from vis_ros.training.schedule import ScheduleConfig
-from vis_ros.training.starting import MASK_RCNN
+from vis_ros.training.starting import FREEZES, MASK_RCNN
 
 _BATCH, _EPOCHS = 16, 12
 _EPOCH = 5 * 2238 // _BATCH
@@ -57,9 +57,9 @@ class IaiRecipe(ClipRecipe):
     frozen: str = option(
         'stem',
         'What of the backbone does not learn. norms: statistics and parameters of its batch '
-        'norms; stem: those, and the first stage, as the code; none: all learns, for random '
-        'starts.',
-        choices=('none', 'norms', 'stem'),
+        'norms; stem: those, and the first stage, as the code; all: the backbone; none: all '
+        'learns, for random starts.',
+        choices=FREEZES,
     )
     frames: int = option(5, 'Frames of a clip.', minimum=1, maximum=100)
     max_gap: int = option(
@@ -68,6 +68,14 @@ class IaiRecipe(ClipRecipe):
         unit='frames',
         minimum=1,
         maximum=1000,
+    )
+    nearby: float = option(
+        0.0,
+        'The short-term attention starts with a liking for what was near: standard deviation of a '
+        'Gaussian. 0: it starts without, as the code. The liking is learned from then on.',
+        unit='cells',
+        minimum=0.0,
+        maximum=100.0,
     )
     model: IaiOptions = field(default_factory=IaiOptions)
     detections: IaiSelection = field(default_factory=IaiSelection)
@@ -94,7 +102,10 @@ class IaiTask(ClipTask):
     def build(self, num_classes: int) -> Iai:
         """See `ClipTask.build`."""
         recipe: IaiRecipe = self._recipe
-        return Iai(recipe.network, num_classes, recipe.model)
+        network = Iai(recipe.network, num_classes, recipe.model)
+        if recipe.nearby and recipe.model.association and recipe.model.short_term:
+            network.association.block.short_term.prefer_nearby(recipe.nearby)
+        return network
 
     def losses(self) -> Losses:
         """See `ClipTask.losses`."""

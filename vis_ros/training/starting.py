@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vis_ros.pipeline.weights import load_weights
 
-FREEZES = ('none', 'norms', 'stem')
+FREEZES = ('none', 'norms', 'stem', 'all')
 _STEM = ('conv1', 'bn1', 'layer1')
 
 Renames = Sequence[tuple[str, str]]
@@ -84,6 +84,8 @@ def freeze(backbone: nn.Module, kind: str) -> None:
         return
     for norm in _norms(backbone):
         norm.requires_grad_(False)
+    if kind == 'all':
+        backbone.requires_grad_(False)
     if kind == 'stem':
         for name, part in backbone.named_children():
             if name in _STEM:

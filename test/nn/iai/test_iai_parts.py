@@ -95,6 +95,23 @@ def test_windowed_attention_is_that_of_its_formula() -> None:
     assert torch.allclose(attention(query, key, value, size)[0], want, atol=1e-5)
 
 
+def test_what_was_near_can_be_preferred() -> None:
+    seeded()
+    attention, size = ShortTermAttention(4), (3, 9)
+    torch.nn.init.zeros_(attention.offset_scores.weight)
+    torch.nn.init.eye_(attention.out.weight)
+    torch.nn.init.zeros_(attention.out.bias)
+    query, value = torch.zeros(1, 27, 4), torch.zeros(1, 27, 4)
+    value[0, 13] = 1.0  # the middle of the map
+    attention.prefer_nearby(0.2)
+    assert torch.allclose(attention(query, query, value, size), value, atol=1e-4)
+    attention.prefer_nearby(1.0)
+    seen = attention(query, query, value, size)[0].reshape(3, 9, 4)
+    assert torch.equal(seen[1, 4:].argsort(dim=0, descending=True)[:, 0], torch.arange(5))
+    assert torch.allclose(seen, seen.flip(0, 1), atol=1e-6)
+    assert (seen == seen[..., :1]).all(), 'both heads alike'
+
+
 def test_heads_there_and_back() -> None:
     x = torch.randn(2, 3, 8)
     assert torch.equal(joined(heads_of(x, 4)), x)

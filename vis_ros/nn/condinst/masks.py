@@ -96,12 +96,11 @@ def mask_logits(
     parts = controllers.split(
         [out * into for out, into in _SHAPES] + [out for out, _ in _SHAPES], dim=1
     )
-    x = x.reshape(1, -1, height, width)  # one group of channels for each instance
+    x = x.flatten(2)  # (N, 10, P): the layers are 1x1, and each instance has weights of its own
     for layer, (out, into) in enumerate(_SHAPES):
-        weight = parts[layer].reshape(count * out, into, 1, 1)
-        bias = parts[len(_SHAPES) + layer].reshape(-1)
-        x = functional.conv2d(x if layer == 0 else functional.relu(x), weight, bias, groups=count)
-    return x[0]
+        weight, bias = parts[layer].unflatten(1, (out, into)), parts[len(_SHAPES) + layer]
+        x = torch.baddbmm(bias[:, :, None], weight, x if layer == 0 else functional.relu(x))
+    return x.reshape(count, height, width)
 
 
 def _offsets(features: Tensor, xy: Tensor, level: Tensor) -> Tensor:

@@ -101,6 +101,18 @@ class ShortTermAttention(nn.Module):
         self.offset_values = nn.Parameter(torch.zeros(1, heads, channels // heads, _WINDOW, 1))
         self.out = nn.Linear(channels, channels)
 
+    @torch.no_grad()
+    def prefer_nearby(self, deviation: float) -> None:
+        """Start with a Gaussian over the window, whatever the query.
+
+        Args:
+            deviation: Its standard deviation [cells], above 0.
+        """
+        away = torch.arange(-REACH, REACH + 1) / deviation
+        score = -(away[:, None].square() + away.square()) / 2  # (15, 15)
+        assert self.offset_scores.bias is not None
+        self.offset_scores.bias.copy_(score.flatten().repeat(self.heads))
+
     def forward(self, query: Tensor, key: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
         """Return what the previous frame says to each token, (B, T, C).
 
