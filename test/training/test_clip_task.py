@@ -115,6 +115,15 @@ def test_frozen_norms_keep_their_statistics(world: dict[str, Any]) -> None:
     assert stage.module.network.plain.masks.training
 
 
+@pytest.mark.parametrize('part', ['association', 'short_term'])
+def test_iai_begins_with_a_liking_for_what_was_near(world: dict[str, Any], part: str) -> None:
+    network: Any = task(world, 'iai', nearby=0.5).module.network
+    likings = network.association.block.short_term.offset_scores.bias.reshape(2, 15, 15)
+    assert (likings.flatten(1).argmax(dim=1) == 7 * 15 + 7).all()
+    without: Any = task(world, 'iai', nearby=0.5, **{f'model.{part}': False}).module.network
+    assert not hasattr(getattr(without, 'association', None), 'short_term')
+
+
 def test_a_frozen_backbone_stays_as_it_is(world: dict[str, Any]) -> None:
     stage = task(world, start='synth_small', frozen='all')
     stage.module.train()
