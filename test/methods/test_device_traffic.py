@@ -62,7 +62,7 @@ def test_ifr_waits_for_its_choice_and_for_the_masks() -> None:
     for frame in others:
         with traffic() as counted:
             state, _ = method.step(state, frame)
-        assert counted.up[0] != () and len(counted.up) == 3, counted.up
+        assert counted.up[0] == IMAGE and len(counted.up) == 3, counted.up
         assert counted.waited == []
         assert len(counted.down) == 2, counted.down
 

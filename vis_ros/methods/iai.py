@@ -34,6 +34,7 @@ from vis_ros.nn.iai.model import count_classes
 from vis_ros.nn.iai.selection import Found, first_cover, labelled
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import label_boxes
+from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import option
 
@@ -190,15 +191,15 @@ class IaiMethod(NetworkMethod[Iai]):
         starts = memory.claim(
             stamp_ns,
             found.score[kept],
-            torch.from_numpy(is_birth).to(self.device),
-            torch.from_numpy(is_held).to(self.device),
+            upload(is_birth, self.device),
+            upload(is_held, self.device),
         )
         slots = matched.copy()  # NEWCOMER is -1: without a slot
         start = starts.cpu().numpy()
         born = np.flatnonzero(start >= 0)
         slots[start[born]] = born
         slot = torch.full((len(is_kept),), -1, device=self.device)
-        slot[kept] = torch.from_numpy(slots).to(self.device)
+        slot[kept] = upload(slots, self.device)
         return slot, born.tolist()
 
     def _remember(

@@ -35,8 +35,8 @@ from vis_ros.nn.maskprop.perception import (
     propagated_masks,
     understand,
 )
-from vis_ros.nn.maskprop.source import boxes_at_source
 from vis_ros.nn.maskprop.support import Glimpse, Supports
+from vis_ros.nn.picture import boxes_at_source
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.boxes import iou_matrix
 from vis_ros.structures import Frame, FrameResult, Track

@@ -38,6 +38,7 @@ from vis_ros.nn.visstg.instances import (
     view_of,
 )
 from vis_ros.nn.visstg.selection import Found, pixel_owners
+from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import option
 
@@ -178,7 +179,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
         pairs = pairs_of(self._model, view, known, self.config.tracking)
         own = memory[_SUMS][alive].argmax(dim=1)
         is_same_class = own[:, None] == view.found.classes.argmax(dim=1)
-        return torch.from_numpy(resolve(pairs, is_same_class)).to(self.device)
+        return upload(resolve(pairs, is_same_class), self.device)
 
     def _claim(self, memory: StagedMemory, stamp_ns: int, found: Found, matched: Tensor) -> Tensor:
         """Return the slot of each detection, int64 (N,), or -1; new tracks get theirs."""

@@ -37,6 +37,16 @@ class Placement:
         return self.picture[1] / self.source[1], self.picture[0] / self.source[0]
 
 
+def box_scale(placement: Placement, like: Tensor) -> Tensor:
+    """Return pixels of the input per pixel of the image, (4,): x before y, twice."""
+    return constant(placement.scale_xy * 2, like)
+
+
+def boxes_at_source(boxes: Tensor, placement: Placement) -> Tensor:
+    """Return boxes (N, 4), xyxy in pixels of the input, in those of the image; not clipped."""
+    return boxes / box_scale(placement, boxes)
+
+
 def padded_size(height: int, width: int) -> tuple[int, int]:
     """Return the next multiples of 32."""
     return -(-height // _GRID) * _GRID, -(-width // _GRID) * _GRID
@@ -56,10 +66,10 @@ def check_input(image: Tensor) -> None:
 
 
 def scaled(image: np.ndarray, placement: Placement) -> np.ndarray:
-    """Return the picture, uint8 (h, w, 3), of an image, uint8 (H, W, 3)."""
+    """Return the picture, uint8 (h, w, 3), of an image, uint8 (H, W, 3); it may be the image."""
     rows, columns = placement.picture
     if (rows, columns) == image.shape[:2]:
-        return image.copy()  # torch takes no arrays that must not be written to
+        return image
     return cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 

@@ -15,8 +15,7 @@ from vis_ros.nn.iai.config import IaiSelection
 from vis_ros.nn.iai.maskrcnn import ImageMaskRcnn, MaskRcnnOutput, input_size
 from vis_ros.nn.iai.selection import Found, competing
 from vis_ros.nn.maskrcnn import paste_soft
-from vis_ros.nn.picture import Placement
-from vis_ros.ops.transfer import constant
+from vis_ros.nn.picture import Placement, boxes_at_source
 
 _MIN_SIDE = 0.01  # of boxes [px], torchvision's
 
@@ -49,7 +48,7 @@ def select_regions(
     score, is_candidate = competing(classes, shares, config, ranking)
     boxes = boxes_of_class(output, place, classes)
     is_candidate &= ((boxes[:, 2:] - boxes[:, :2]) >= _MIN_SIDE).all(1)
-    boxes = boxes / constant(tuple(placement.scale_xy) * 2, boxes)
+    boxes = boxes_at_source(boxes, placement)
     pick = torch.nonzero(is_candidate)[:, 0]
     pick = pick[nms(boxes[pick], score[pick], config.max_overlap)[: config.limit]]
     return Found(place[pick], boxes[pick], score[pick], classes[pick], shares[pick])

@@ -17,8 +17,7 @@ from vis_ros.nn.condinst.masks import at_input, mask_logits, soft_masks
 from vis_ros.nn.condinst.network import CondInstOutput
 from vis_ros.nn.condinst.selection import clipped_boxes, strongest
 from vis_ros.nn.iai.config import IaiSelection
-from vis_ros.nn.picture import Placement
-from vis_ros.ops.transfer import constant
+from vis_ros.nn.picture import Placement, boxes_at_source
 
 _THRESHOLD = 0.5  # of masks
 _WEIGHTS = {'first': (1.0, 0.5), 'later': (0.5, 1.0), 'average': (0.5, 0.5)}  # class, identity
@@ -76,7 +75,7 @@ def select(
         score = score * centerness
     pick = torch.nonzero(is_candidate)[:, 0]
     boxes = clipped_boxes(output, image, place[pick], where, placement.picture)
-    boxes = boxes / constant(tuple(placement.scale_xy) * 2, boxes)
+    boxes = boxes_at_source(boxes, placement)
     best = nms(boxes, score[pick], config.max_overlap)[: config.limit]
     pick, boxes = pick[best], boxes[best]
     weighted = classes[pick] * centerness[pick, None]

@@ -15,8 +15,8 @@ from vis_ros.nn.maskprop.config import DetectionOptions
 from vis_ros.nn.maskprop.detector import Features, Instances
 from vis_ros.nn.maskprop.model import MaskProp
 from vis_ros.nn.maskprop.picture import normalise, place
-from vis_ros.nn.maskprop.source import boxes_at_source, dense_masks, maps_at_source, pasted_masks
-from vis_ros.nn.picture import Placement, scaled
+from vis_ros.nn.maskprop.source import dense_masks, maps_at_source, pasted_masks
+from vis_ros.nn.picture import Placement, boxes_at_source, scaled
 from vis_ros.ops.transfer import upload
 from vis_ros.structures import CropMask
 

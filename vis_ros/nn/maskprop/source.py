@@ -9,14 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vis_ros.nn.picture import Placement
-from vis_ros.ops.transfer import constant
 from vis_ros.structures import CropMask
-
-
-def boxes_at_source(boxes: Tensor, placement: Placement) -> Tensor:
-    """Return boxes (N, 4), xyxy in pixels of the input, in those of the source; not clipped."""
-    scale = constant(tuple(placement.scale_xy) * 2, boxes)
-    return boxes / scale
 
 
 def maps_at_source(maps: Tensor, placement: Placement) -> Tensor:

@@ -19,6 +19,7 @@ from vis_ros.nn.visstg.heads import strides
 from vis_ros.nn.visstg.network import Output, Visstg
 from vis_ros.nn.yolact.nms import pairwise_iou
 from vis_ros.ops.assignment import assign_greedy
+from vis_ros.ops.transfer import download
 
 _EPSILON = 1e-7
 
@@ -111,8 +112,8 @@ def resolve(pairs: Pairs, is_same_class: Tensor) -> np.ndarray:
         pairs: Scores.
         is_same_class: bool tensor (M, N).
     """
-    is_left = (pairs.is_positive & is_same_class).cpu().numpy()
-    cost = np.where(is_left, -pairs.score.cpu().numpy(), np.inf)
+    host = download({'is_left': pairs.is_positive & is_same_class, 'score': pairs.score})
+    cost = np.where(host['is_left'], -host['score'], np.inf)
     match = np.full(len(cost), -1)
     for track, detection in assign_greedy(cost, 0.0):
         match[track] = detection

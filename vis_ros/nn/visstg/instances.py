@@ -17,7 +17,7 @@ from torch import Tensor
 from vis_ros.nn.condinst.config import STRIDES
 from vis_ros.nn.condinst.head import Places, places
 from vis_ros.nn.condinst.masks import CONTROLLERS
-from vis_ros.nn.picture import Placement
+from vis_ros.nn.picture import Placement, box_scale
 from vis_ros.nn.visstg.association import Pairs, by_edges, by_embeddings, by_offsets, displacements
 from vis_ros.nn.visstg.config import VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.heads import strides
@@ -105,7 +105,7 @@ def view_of(
 def instances_of(model: Visstg, view: View) -> Instances:
     """Return what is to be kept of the detections of a frame."""
     _, where, output, found, _ = view
-    scale = _scale(found.boxes, view.placement)
+    scale = box_scale(view.placement, found.boxes)
     return Instances(
         found.boxes / scale,
         where.xy[found.place] / scale[:2],
@@ -120,7 +120,7 @@ def past_of(known: Instances, placement: Placement) -> Past | None:
     """Return instances as the graph sees them in an image; None where there are none."""
     if not len(known.box):
         return None
-    centre = (known.box[:, :2] + known.box[:, 2:]) / 2 * _scale(known.box, placement)[:2]
+    centre = (known.box[:, :2] + known.box[:, 2:]) / 2 * box_scale(placement, known.box)[:2]
     is_real = torch.ones(1, len(centre), dtype=torch.bool, device=centre.device)
     return Past(is_real, centre[None], known.nodes[None])
 
@@ -135,7 +135,7 @@ def pairs_of(model: Visstg, view: View, known: Instances, config: VisstgTracking
         return by_embeddings(known.cues, output.dense.cues[0, found.place])
     level = where.level[found.place]
     moved = displacements(output, found.place, level, model.options.reach)
-    boxes = known.box * _scale(known.box, view.placement)
+    boxes = known.box * box_scale(view.placement, known.box)
     return by_offsets(boxes, found.boxes, moved, config.min_overlap)
 
 
@@ -178,10 +178,10 @@ def scene_with(scene: Scene, known: Instances, is_lost: Tensor, view: View) -> S
         view: The current frame, of the same size.
     """
     placement, shapes = view.placement, [x.shape[2:] for x in view.output.levels]
-    sizes = constant(tuple(map(tuple, shapes)), known.level, torch.int64)
+    sizes = constant(tuple(shapes), known.level, torch.int64)
     start = torch.cat((sizes.new_zeros(1), sizes.prod(dim=1).cumsum(0)))[known.level]
     size = sizes[known.level]  # rows, columns
-    point = known.point * _scale(known.box, placement)[:2] / strides(known.level)[:, None]
+    point = known.point * box_scale(placement, known.box)[:2] / strides(known.level)[:, None]
     cell = point.floor().long().flip(1)  # row, column
     cell = torch.minimum(cell.clamp(min=0), size - 1)
     place = start + cell[:, 0] * size[:, 1] + cell[:, 1]
@@ -189,8 +189,3 @@ def scene_with(scene: Scene, known: Instances, is_lost: Tensor, view: View) -> S
     after = before.index_copy(0, place[is_lost], known.kernels[is_lost])
     after = after.index_copy(0, place[~is_lost], before[place[~is_lost]])
     return scene._replace(controllers=after[None])
-
-
-def _scale(like: Tensor, placement: Placement) -> Tensor:
-    """Return pixels of the input per pixel of the image, (4,), x before y, twice."""
-    return constant(tuple(placement.scale_xy) * 2, like)

@@ -102,7 +102,7 @@ class KernelWarp(nn.Module):
 
 def _level_of(place: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
     """Return rows and columns (N, 2) of the level of each place, and its first place (N,)."""
-    sizes = constant(tuple(map(tuple, shapes)), place, torch.int64)
+    sizes = constant(tuple(shapes), place, torch.int64)
     ends = sizes.prod(dim=1).cumsum(0)
     level = (place[:, None] >= ends).sum(dim=1)
     start = functional.pad(ends, (1, 0))[level]
