@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ROS := $(firstword $(wildcard /opt/ros/*/setup.bash))
 
-.PHONY: help install demo test lint format docs bench soak fuzz results clean
+.PHONY: help install demo test lint format docs bench performance soak fuzz results clean
 
 help:
 	@echo 'make demo     set up, then camera -> tracker -> planner on real footage; results in out/demo'
 	@echo 'make test     set up, then all tests (with ROS 2 too, where /opt/ros has one)'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make bench    the benchmarks of benchmarks/'
+	@echo 'make performance   all speeds of this machine (DEVICE=cuda for its GPU); docs/performance.md'
 	@echo 'make soak     half an hour of tracking: do memory and latency stay as they are'
 	@echo 'make fuzz     100,000 damaged inputs of every kind: no crash, no hang'
 	@echo 'make results  write docs/results.md anew, from the logs in docs/results'
@@ -58,6 +59,9 @@ bench: install
 	$(BIN)/python benchmarks/host_overhead.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/stages.py
+
+performance: install
+	$(BIN)/python benchmarks/suite/measure.py --device $(or $(DEVICE),cpu)
 
 soak: install
 	$(BIN)/python benchmarks/soak.py

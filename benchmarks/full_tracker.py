@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from vis_ros.methods import METHODS
 from vis_ros.nn.rgnn.association import Choice
-from vis_ros.nn.rgnn.model import Detected
-from vis_ros.nn.weights import LoadedWeights
+from vis_ros.nn.rgnn.model import Detected, RgnnVis
+from vis_ros.nn.weights import LoadedWeights, repeatable
 from vis_ros.nn.yolact import YolactConfig, prepare
 from vis_ros.nn.yolact.masks import box_masks
 from vis_ros.nn.yolact.selection import DetectionSet
@@ -41,6 +41,7 @@ class FullTracker:
         detections: Detections of a frame.
         picture: Rows and columns of frames; by default those of the network's input.
         crop: Option of the tracker; `box` is what ships.
+        accelerate: Option of the method.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class FullTracker:
         detections: int = 16,
         picture: tuple[int, int] | None = None,
         crop: str = 'box',
+        accelerate: str = 'none',
     ) -> None:
         self.network, self.device, self.precision = network, torch.device(device), precision
         self.tracks, self.seen = tracks, min(tracks, detections)
@@ -61,6 +63,7 @@ class FullTracker:
             'network': network,
             'classes': [f'class {k}' for k in range(CLASSES[network])],
             'precision': precision,
+            'accelerate': accelerate,
             'detections.limit': detections,
             'tracker.crop': crop,
             'memory.capacity': max(24, tracks),
@@ -68,26 +71,25 @@ class FullTracker:
             'memory.tentative_timeout_s': 3600.0,
         }
         method: Any = METHODS[name]
-        weights = LoadedWeights({}, 'random', is_random=True)
-        self.method = method(build_config(method.Config, values), weights=weights, device=device)
-        self.model = self.method._model
-        config = self.model.detector.config
+        options = build_config(method.Config, values)
+        with repeatable():
+            model = RgnnVis(network, CLASSES[network] + 1, options.tracker)
+        config = model.detector.config
         rng = np.random.default_rng(0)
         rows, columns = picture or (config.height, config.width)
         self._image = rng.integers(0, 256, (rows, columns, 3), np.uint8)
+        _settle(model.detector.backbone, prepare(torch.from_numpy(self._image)[None], config))
+        weights = LoadedWeights(model.state_dict(), 'random')
+        self.method = method(options, weights=weights, device=device)
+        self.model = self.method._model
         self._stamp_ns = 1_000_000_000
         self._found = ellipses(config, detections, self.device)
         self._choice = self._births(0)
-        _settle(self.model.detector.backbone, self._input())
         _pass_masks(self.model.tracker.masks)
         self.model.detect = self._detect
         self.model.tracker.choose = self._choose
         self.state = self.method.init_state()
         self._fill(detections)
-
-    def _input(self) -> Tensor:
-        image = torch.from_numpy(self._image).to(self.device)[None]
-        return prepare(image, self.model.detector.config)
 
     def _detect(self, *args: Any) -> Detected:
         detected = type(self.model).detect(self.model, *args)

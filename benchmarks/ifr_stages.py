@@ -47,17 +47,11 @@ MODES: Mapping[str, Mapping[str, Any]] = {
     'clips, T = 5, each frame': {'mode': 'clip', 'clip.length': 5, 'clip.stride': 1},
     'whole video': {'mode': 'clip', 'clip.length': 10_000},
 }
-_OPEN = {
-    'detections.score_threshold': 0.0,
-    'detections.birth_score': 0.0,
-    'detections.duplicate_overlap': 1.0,
-    'memory.capacity': 256,
-}
 
 
 def build(network: str, device: str, **options: Any) -> IfrMethod:
     """Return a method in which every query is a track."""
-    return steps.random_method('ifr', network, device, {**_OPEN, **options})
+    return steps.random_method('ifr', network, device, {**steps.OPEN['ifr'], **options})
 
 
 def frames(method: IfrMethod, count: int) -> Iterator[Frame]:

@@ -41,18 +41,13 @@ FORMS: Mapping[str, Mapping[str, Any]] = {
     'sampling': _SAMPLING,
     'strong': {**_CASCADE, **_SAMPLING, **_REFINED},
 }
-_OPEN = {
-    'detections.score_threshold': 0.0,
-    'detections.nms_threshold': 1.0,
-    'detections.any_class_overlap': 1.0,
-}
 _LAST = 'memory, packing'
 _PERIOD_NS = 33_333_333
 
 
 def build(network: str, device: str, form: str, count: int) -> MaskPropMethod:
     """Return a method that finds so many instances in every frame."""
-    options = {**_OPEN, **FORMS[form], 'detections.limit': count}
+    options = {**steps.OPEN['maskprop'], **FORMS[form], 'detections.limit': count}
     return steps.random_method('maskprop', network, device, options)
 
 

@@ -100,13 +100,7 @@ def _all_go_on(method: Any) -> AbstractContextManager[Any]:
 
 PLANS: Mapping[str, Plan] = {
     'iai': Plan(
-        {
-            'detections.min_class_score': 0.0,
-            'detections.min_id_score': 0.0,
-            'detections.min_own_share': 0.0,
-            'detections.max_overlap': 1.0,
-            'detections.limit': TRACKS,
-        },
+        {**steps.OPEN['iai'], 'detections.limit': TRACKS},
         (
             'input',
             'backbone',
@@ -123,13 +117,7 @@ PLANS: Mapping[str, Plan] = {
         nullcontext,
     ),
     'visstg': Plan(
-        {
-            'detections.min_score': 0.0,
-            'detections.max_overlap': 1.0,
-            'detections.limit': TRACKS,
-            'tracking.birth_score': 0.0,
-            'memory.capacity': TRACKS,
-        },
+        {**steps.OPEN['visstg'], 'detections.limit': TRACKS, 'memory.capacity': TRACKS},
         (
             'input',
             'backbone, pyramid',

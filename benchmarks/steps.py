@@ -19,6 +19,30 @@ from vis_ros.structures import Frame
 from vis_ros.structures.options import build_config
 
 MAX_GROWTH = 1.3
+OPEN: Mapping[str, Mapping[str, Any]] = {  # thresholds that let everything pass, by method
+    'iai': {
+        'detections.min_class_score': 0.0,
+        'detections.min_id_score': 0.0,
+        'detections.min_own_share': 0.0,
+        'detections.max_overlap': 1.0,
+    },
+    'visstg': {
+        'detections.min_score': 0.0,
+        'detections.max_overlap': 1.0,
+        'tracking.birth_score': 0.0,
+    },
+    'maskprop': {
+        'detections.score_threshold': 0.0,
+        'detections.nms_threshold': 1.0,
+        'detections.any_class_overlap': 1.0,
+    },
+    'ifr': {
+        'detections.score_threshold': 0.0,
+        'detections.birth_score': 0.0,
+        'detections.duplicate_overlap': 1.0,
+        'memory.capacity': 256,
+    },
+}
 _PERIOD_NS = 33_333_333
 
 

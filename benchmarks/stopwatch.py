@@ -14,13 +14,18 @@ import numpy as np
 import torch
 
 
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Return what tells seconds: a CPU's single thread has a clock of its own."""
+    is_alone = device.type == 'cpu' and torch.get_num_threads() == 1
+    return time.thread_time if is_alone else time.perf_counter
+
+
 class Stopwatch:
     """Notes moments; on a GPU each is an event in the stream, beside the time on the host."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        is_alone = device.type == 'cpu' and torch.get_num_threads() == 1
-        self._clock = time.thread_time if is_alone else time.perf_counter
+        self._clock = clock_of(device)
         self._names: list[str] = []
         self._events: list[Any] = []
         self._host_s: list[float] = []

@@ -16,9 +16,9 @@ An object goes behind a screen beside a twin of the same class and colours that 
 comes out on the same side or the other after exactly so many frames (10 a second). Does its track
 have the id it had before? Shares of the events are in percent, and events are few: a difference
 below 30 says little. Not counted is an object that had no track before. Every method remembers
-tracks for 10 s here; all other options are those of its row. `iou`, `deepsort` and RGNNVIS see one
-detector. Overlap alone can only know an object again that comes out where it went in, which about
-half of them do."""
+tracks for 10 s here; all other options are those of its weights, the ones that ship where some do.
+`iou`, `deepsort` and RGNNVIS see one detector. Overlap alone can only know an object again that
+comes out where it went in, which about half of them do."""
 
 
 def hidden_section(logs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

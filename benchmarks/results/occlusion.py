@@ -4,8 +4,8 @@
 
     python benchmarks/results/occlusion.py [--work WORK] [--only ROW ...]
 
-`hiding.py` makes the videos. Without WORK the methods run that need no training, and RGNNVIS++
-with the weights that ship; with it also the main rows that `train_rows.py` has trained there.
+`hiding.py` makes the videos. Without WORK the methods run that need no training, and those whose
+weights ship; with it also the other main rows that `train_rows.py` has trained there.
 Methods that detect first share the detections of one detector. What is stored is not run again.
 """
 
@@ -29,12 +29,11 @@ from vis_ros.methods import Method
 from vis_ros.ops.rle import decode
 from vis_ros.pipeline.build import build_method
 from vis_ros.pipeline.session import TrackingSession
-from vis_ros.pipeline.weights import sha256_of
+from vis_ros.pipeline.weights import manifest, sha256_of, shipped_for
 from vis_ros.structures import Detections, Frame, FrameResult, Rle
 
 HIDDEN = (2, 5, 10, 20, 40)  # frames
 VIDEOS = 12  # for each of them
-SHIPPED = 'rgnnvis_pp'  # the row whose weights ship with the detector's
 WINDOW = 10  # frames before the object vanishes, in which its track is looked for
 REMEMBERED_S = 10.0  # longer than the longest time in which it is hidden, for every method
 OUTCOMES = ('kept', 'twin', 'new', 'lost', 'unseen')
@@ -97,9 +96,11 @@ class Remembered:
 def contenders(rows: Mapping[str, Any], detector: Path, work: Path | None) -> list[Contender]:
     """Return the methods that can be run.
 
+    Methods with weights that ship run these: they are what users get.
+
     Args:
         rows: What rows.yaml holds.
-        detector: Weights of the detector, and of RGNNVIS++ where no other were trained.
+        detector: Weights of the detector.
         work: Folder in which rows were trained.
     """
     found = []
@@ -115,8 +116,8 @@ def contenders(rows: Mapping[str, Any], detector: Path, work: Path | None) -> li
         trained[name] = (row['title'], method['stage'])
     for name, (title, method) in trained.items():
         weights = None if work is None else work / 'runs' / f'{name}-0' / 'model.safetensors'
-        if work is None and name == SHIPPED:
-            weights = detector
+        if name == method and (shipped := shipped_for(method)):
+            weights = ROOT / 'models' / manifest()[shipped]['file']
         if weights is not None and weights.exists():
             found.append(Contender(name, title, method, weights))
     return found

@@ -47,6 +47,9 @@ def method_section(
     yield ''
     head = ('', *_SHARES, 'switches', 'threshold')
     yield from table(head, [_tracking_cells(row) for row in rows])
+    if remarks := method.get('remarks'):
+        yield ''
+        yield remarks.strip()
     for name, curve in method.get('curves', {}).items():
         yield ''
         if _points(curve, found, benchmarks):

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks' / 'results'))
 
 import occlusion
+from common import ROOT
 from hidden_objects import PICTURE, hidden_picture, hidden_section
 from hiding import AFTER, HidingVideo
 
@@ -159,12 +160,12 @@ def test_who_takes_part(tmp_path, monkeypatch):
     found = {one.name: one for one in occlusion.contenders(rows, detector, None)}
     assert set(found) == {'iou', 'deepsort', 'rgnnvis_pp'}  # nothing was trained
     assert found['iou'].options == {'detector': 'yolact', 'min_score': 0.1}
-    assert found['rgnnvis_pp'].weights == detector
+    assert found['rgnnvis_pp'].weights == ROOT / 'models' / 'synth_small.safetensors'
     run = tmp_path / 'runs' / 'ifr-0'
     run.mkdir(parents=True)
     (run / 'model.safetensors').touch()
     found = {one.name: one for one in occlusion.contenders(rows, detector, tmp_path)}
-    assert set(found) == {'iou', 'deepsort', 'ifr'} and found['ifr'].method == 'ifr'
+    assert set(found) == {'iou', 'deepsort', 'rgnnvis_pp', 'ifr'} and found['ifr'].method == 'ifr'
 
 
 def counts(**given):

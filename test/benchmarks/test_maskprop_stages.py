@@ -39,7 +39,8 @@ STAGES = (
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_module, 'sizes_of', lambda name: TINY)
     short = {'lookahead': 1, 'past': 1, 'detections.proposals': 20}
-    monkeypatch.setattr(maskprop_stages, '_OPEN', {**maskprop_stages._OPEN, **short})
+    opened = {**maskprop_stages.steps.OPEN['maskprop'], **short}
+    monkeypatch.setattr(maskprop_stages.steps, 'OPEN', {'maskprop': opened})
 
 
 @pytest.mark.parametrize('form', ['plain', 'strong'])

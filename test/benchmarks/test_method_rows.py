@@ -43,6 +43,7 @@ METHOD = {
         'net_late': {'title': 'late', 'of': 'net', 'options': {'clip.length': 2}},
         'net_flow': {'title': 'flow', 'set': {}, 'needs': 'a river'},
     },
+    'remarks': 'Nets catch more when they are whole.\n',
     'curves': {'late': {'title': 'Lateness', 'x': 'frames', 'rows': {0: 'net', 2: 'net_late'}}},
 }
 ROWS = {
@@ -360,6 +361,7 @@ def test_without_logs_a_method_is_not_run_yet():
     assert cells(text, 'NET', '*late*')[1] == 'not run yet'
     assert cells(text, 'NET', 'flow')[1] == 'not possible here'
     assert 'It needs a river.' in section(text, 'NET') and 'Lateness: not run yet.' in text
+    assert 'Nets catch more when they are whole.' in section(text, 'NET')
     assert cells(text, 'Benchmark `easy`', 'NET, plain')[1] == 'not run yet'
     left = section(text, 'Not run yet')
     assert '- NET: late (reused)' in left and '- NET, plain (method)' in left

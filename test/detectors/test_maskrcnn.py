@@ -10,6 +10,7 @@ import torch
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import FrozenBatchNorm2d
 
+from vis_ros.detectors import maskrcnn as module
 from vis_ros.detectors.maskrcnn import (
     MaskRcnnConfig,
     MaskRcnnDetector,
@@ -164,8 +165,11 @@ def test_no_weights_are_refused() -> None:
 
 @pytest.mark.parametrize('has_counters', [False, True])
 @pytest.mark.parametrize('version', ['v1', 'v2'])
-def test_weights_are_loaded(version: str, has_counters: bool) -> None:
+def test_weights_are_loaded(
+    version: str, has_counters: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those of frozen batch norm, which have no counters of batches, and those of the other."""
+    monkeypatch.setattr(module, 'for_inference', lambda model, device: model)  # as loaded
     tensors = {
         name: value + 1 if name == 'roi_heads.mask_predictor.mask_fcn_logits.bias' else value
         for name, value in _build(config_of(version=version), 3).state_dict().items()

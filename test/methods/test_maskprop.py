@@ -19,7 +19,7 @@ from test_contract import check_results
 
 import vis_ros
 from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
-from vis_ros.methods import METHODS, Method
+from vis_ros.methods import METHODS, Method, _learned
 from vis_ros.nn.maskprop.overlap import soft_iou
 from vis_ros.nn.maskprop.perception import perceive
 from vis_ros.nn.weights import LoadedWeights
@@ -307,7 +307,8 @@ def test_a_clip_needs_two_frames() -> None:
     assert cls.lag == cls.Config().lookahead
 
 
-def test_weights_say_what_they_are() -> None:
+def test_weights_say_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_learned, 'for_inference', lambda model, device: model)  # as loaded
     method = build()
     assert method.classes == CLASSES
     state = method._model.state_dict()

@@ -4,74 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from dense_parts import ALL, Parts, image
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from vis_ros.nn.condinst import video_config
-from vis_ros.nn.iai import Iai, IaiOptions
-from vis_ros.nn.ifr.config import IfrOptions
-from vis_ros.nn.ifr.model import Ifr
-from vis_ros.nn.maskprop import MaskProp, ModelOptions
-from vis_ros.nn.rgnn.config import RgnnOptions
-from vis_ros.nn.rgnn.model import RgnnVis
-from vis_ros.nn.visstg import Visstg, VisstgOptions
-
-CLASSES = 3
 KNOWN = set((Path(__file__).parent / 'tensorrt_operators.txt').read_text().split('\n'))
 POOL = 'torch.ops.aten.max_pool2d_with_indices.default'  # by a pass where nobody wants indices
-
-Parts = Mapping[str, tuple[nn.Module, Any]]
-"""Modules by name, with what they take."""
-
-
-def image() -> Tensor:
-    return torch.randn(1, 3, 192, 320, generator=torch.Generator().manual_seed(0))
-
-
-def rgnnvis() -> Parts:
-    return {'detector': (RgnnVis('small', CLASSES + 1, RgnnOptions()).detector, image())}
-
-
-def iai() -> Parts:
-    model = Iai('small', CLASSES, IaiOptions())
-    taps = model.image.backbone(image())
-    mixed, _ = model.associate(taps, None)
-    levels = model.image.pyramid(mixed)
-    return {
-        'backbone': (model.image.backbone, image()),
-        'pyramid': (model.image.pyramid, mixed),
-        'head': (model.image.head, levels),
-        'masks': (model.image.masks, levels),
-        'identities': (model.identities, levels),
-    }
-
-
-def visstg() -> Parts:
-    model = Visstg(video_config('small', CLASSES), VisstgOptions())
-    taps = model.backbone(image())
-    return {
-        'backbone': (model.backbone, image()),
-        'pyramid': (model.pyramid, taps),
-        'branch': (model.plain, model.pyramid(taps)),
-    }
-
-
-def maskprop() -> Parts:
-    detector = MaskProp('small', CLASSES, ModelOptions()).detector
-    levels = list(detector.backbone(image()).values())
-    return {'backbone': (detector.backbone, image()), 'proposals': (detector.rpn.head, levels)}
-
-
-def ifr() -> Parts:
-    model = Ifr('small', CLASSES, IfrOptions())
-    taps = model.backbone(image())
-    return {'backbone': (model.backbone, image()), 'pixel decoder': (model.pixel_decoder, taps)}
 
 
 def operators(program: torch.export.ExportedProgram) -> set[str]:
@@ -89,7 +32,7 @@ def operators(program: torch.export.ExportedProgram) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize('parts', [rgnnvis, iai, visstg, maskprop, ifr])
+@pytest.mark.parametrize('parts', ALL)
 def test_networks_are_one_graph_of_operators_with_converters(parts: Callable[[], Parts]) -> None:
     with torch.no_grad(), torch.random.fork_rng(devices=()):
         torch.manual_seed(0)

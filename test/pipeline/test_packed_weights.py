@@ -14,6 +14,7 @@ import yaml
 from safetensors.torch import save_file
 
 from vis_ros.cli.main import main
+from vis_ros.pipeline.packed_weights import packed_entry
 from vis_ros.pipeline.weights import load_weights, sha256_of
 
 META: dict[str, Any] = {
@@ -49,6 +50,23 @@ def test_it_is_half_as_large_and_nearly_equal(
     entry = yaml.safe_load(capsys.readouterr().out)['mine']
     assert entry['sha256'] == sha256_of(target) and entry['method'] == 'rgnnvis_pp'
     assert 'seed 3' in entry['trained'] and entry['validation'] == 0.25
+
+
+@pytest.mark.parametrize(
+    ('method', 'part', 'stage'),
+    [
+        ('rgnnvis', 'whole', 'tracker'),
+        ('rgnnvis', 'detector', 'detector'),
+        ('iai', 'whole', 'iai'),
+    ],
+)
+def test_the_entry_says_which_command_it_was(
+    method: str, part: str, stage: str, tmp_path: Path
+) -> None:
+    meta = {**META, 'method': method, 'part': part}
+    path = write(tmp_path / 'model.safetensors', {'a': torch.zeros(2)}, meta)
+    entry = yaml.safe_load(packed_entry('mine', path))['mine']
+    assert entry['trained'].startswith(f'vis_ros train {stage}, seed 3')
 
 
 def test_others_may_read_it(tmp_path: Path) -> None:

@@ -41,10 +41,10 @@ def test_one_frame_after_the_other(cameras: int, takes_batches: bool) -> None:
     assert method.calls == [(0, 24, 32, 3), (1, 24, 32, 3)]
 
 
-def test_all_cameras_together_too() -> None:
+def test_each_number_of_cameras_at_once_too() -> None:
     method = Recorder(takes_batches=True)
     warm_up(method, (24, 32), 3)  # type: ignore[arg-type]
-    assert method.calls[2:] == [(3, 0, 0, 0), (3, 1, 1, 1)]
+    assert method.calls[2:] == [(2, 0, 0), (2, 1, 1), (3, 0, 0, 0), (3, 1, 1, 1)]
 
 
 @pytest.mark.parametrize('fault', [BatchError('too big'), RuntimeError('one is bad')])

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node core from configure to cleanup: what stops it, what it takes and gives back."""
 
+import warnings
+
 import pytest
 from core_rig import NOW_NS, PERIOD_NS, Gate, image
 
+from vis_ros.nn.acceleration import AccelerationWarning
 from vis_ros.ros.core import TrackerCore
 from vis_ros.structures.options import options_of
 
@@ -67,6 +70,22 @@ def test_the_method_is_warm_before_the_first_image(make_rig, puppet):
     rig = make_rig(warm_up_width=40, warm_up_height=30)
     assert rig.change('configure')
     assert [frame.image.shape for frame in puppet.frames] == [(30, 40, 3)] * 2
+
+
+def test_what_cannot_be_accelerated_is_in_the_log(make_rig, puppet, monkeypatch):
+    text = 'accelerate: tensorrt cannot be had: no GPU.'
+
+    def build(self, *args, **named):
+        warnings.warn(text, AccelerationWarning, stacklevel=1)
+        init(self, *args, **named)
+
+    init = puppet.__init__
+    monkeypatch.setattr(puppet, '__init__', build)
+    rig = make_rig()
+    for _ in range(2):
+        assert rig.change('configure')
+        assert rig.change('cleanup')
+    assert [log for log in rig.host.logs if log[0] == 'warn'] == [('warn', f'method: {text}')] * 2
 
 
 @pytest.mark.parametrize(

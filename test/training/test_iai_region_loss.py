@@ -50,7 +50,7 @@ class QuickStages(QuickBackbone):
         self.middle = torch.nn.Conv2d(32, 64, 2, 2)
         self.stages[1] = torch.nn.Conv2d(64, 32, 2, 2)
 
-    def all_taps(self, picture: Tensor) -> AllTaps:
+    def forward(self, picture: Tensor) -> AllTaps:  # type: ignore[override]
         stride4 = self.stages[0](picture)
         stride8 = self.middle(stride4.relu())
         stride16 = self.stages[1](stride8.relu())
@@ -58,7 +58,7 @@ class QuickStages(QuickBackbone):
 
 
 def network(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Iai:
-    monkeypatch.setattr('vis_ros.nn.iai.maskrcnn.ResNetTaps', QuickStages)
+    monkeypatch.setattr('vis_ros.nn.iai.maskrcnn.ResNetAllTaps', QuickStages)
     sizes = MaskRcnnConfig('slim18', 2, 32, 32, 16, 50)
     monkeypatch.setattr('vis_ros.nn.iai.model.region_config', lambda *args: sizes)
     torch.manual_seed(0)

@@ -20,6 +20,9 @@ from torch.nn import functional
 
 from vis_ros.detectors.base import Detector, register_detector
 from vis_ros.detectors.coco import coco_categories
+from vis_ros.nn.acceleration import accelerate, accelerate_option
+from vis_ros.nn.inference import for_inference
+from vis_ros.nn.precision import PRECISIONS, running_in
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.box_masks import paste_masks
 from vis_ros.ops.masks import tight_box
@@ -28,6 +31,7 @@ from vis_ros.structures import Detections, Frame
 from vis_ros.structures.batch import as_a_whole, by_size
 from vis_ros.structures.options import option
 
+_DENSE = ('backbone.body', 'backbone.fpn', 'rpn.head')  # parts that can be compiled
 _MASK = 28  # side of the masks that the network predicts
 _POOL = 14  # side of the grid on which features are averaged
 _FEATURE_LEVEL = '1'  # FPN level of stride 8: the coarsest that leaves small objects some cells
@@ -48,6 +52,8 @@ class MaskRcnnConfig:
         'Names of the classes without background, in the order of the training. Empty: those that '
         'the weights file names, else those of COCO.',
     )
+    precision: str = option('float32', 'Precision of backbone and pyramid.', choices=PRECISIONS)
+    accelerate: str = accelerate_option()
     min_size: int = option(
         480,
         'The shorter side is scaled to this. 480 leaves 640x480 as it is; the training used 800, '
@@ -113,7 +119,8 @@ class MaskRcnnDetector(Detector):
         self._class_of = np.where(named, np.cumsum(named) - 1, -1).astype(np.int64)
         self._model: Any = _build(config, len(categories))  # torchvision is untyped
         _load(self._model, weights)
-        self._model.eval().requires_grad_(False).to(self.device)
+        for_inference(self._model, self.device)
+        accelerate(self._model, _DENSE, config.accelerate, self.device)
 
     def init_state(self) -> None:
         """See `Detector.init_state`; single images leave nothing behind."""
@@ -181,7 +188,9 @@ class MaskRcnnDetector(Detector):
         """
         model = self._model
         batch, _ = model.transform(images)
-        levels = model.backbone(batch.tensors)
+        with running_in(batch.tensors.device, self.config.precision):
+            levels = model.backbone(batch.tensors)
+        levels = {name: level.float() for name, level in levels.items()}
         proposals, _ = model.rpn(batch, levels)
         everything, _ = model.roi_heads(levels, proposals, batch.image_sizes)
         maps = levels[_FEATURE_LEVEL]

@@ -20,8 +20,10 @@ from torch import Tensor
 
 from vis_ros.detectors.base import Detector, register_detector
 from vis_ros.detectors.coco import coco_categories
+from vis_ros.nn.acceleration import accelerate, accelerate_option
 from vis_ros.nn.batches import one_of
-from vis_ros.nn.precision import PRECISIONS, autocast
+from vis_ros.nn.inference import for_inference
+from vis_ros.nn.precision import PRECISIONS, running_in
 from vis_ros.nn.weights import LoadedWeights, load_strictly, part_of, repeatable
 from vis_ros.nn.yolact import (
     SelectionConfig,
@@ -95,7 +97,8 @@ class YolactDetectorConfig:
         'Names of the classes without background, in the order of the training. Empty: those that '
         'the weights file names; else, of stock YOLACT, those of COCO.',
     )
-    precision: str = option('float32', 'Precision of the network.', choices=tuple(PRECISIONS))
+    precision: str = option('float32', 'Precision of the network.', choices=PRECISIONS)
+    accelerate: str = accelerate_option()
     mask_threshold: float = option(
         0.5, 'Pixels above this probability belong to the mask.', minimum=0.0, maximum=1.0
     )
@@ -143,7 +146,8 @@ class YolactDetector(Detector):
         self.classes = _classes(config, weights, tensors, self._is_stock)
         network = _build(_network(config, weights), len(self.classes) + 1, self._is_stock)
         load_strictly(network, LoadedWeights(tensors, weights.source, is_random=weights.is_random))
-        self._network = network.eval().requires_grad_(False).to(self.device)
+        self._network = for_inference(network, self.device)
+        accelerate(self._network, [''], config.accelerate, self.device)
         self.feature_size = network.backbone.channels[1]
 
     def init_state(self) -> None:
@@ -167,7 +171,7 @@ class YolactDetector(Detector):
         config = self._network.config
         images = (upload(frame.image, self.device)[None] for frame in frames)
         image = torch.cat([prepare(image, config) for image in images])
-        with autocast(self.device, PRECISIONS[self.config.precision]):
+        with running_in(self.device, self.config.precision):
             output = self._network(image)
         return [self._finish(one_of(output, n), frame) for n, frame in enumerate(frames)]
 

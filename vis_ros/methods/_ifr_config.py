@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vis_ros.memory import MemoryConfig
+from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.ifr import IfrOptions, IfrSelection
 from vis_ros.nn.ifr.config import NETWORKS
 from vis_ros.nn.precision import PRECISIONS
@@ -91,8 +92,9 @@ class IfrConfig:
     precision: str = option(
         'float32',
         'Precision of backbone and pixel decoder; the recurrent decoder is always float32.',
-        choices=tuple(PRECISIONS),
+        choices=PRECISIONS,
     )
+    accelerate: str = accelerate_option()
     min_score: float = option(
         0.0,
         'Tracks below this score are not shown. The score is the mean probability of the best '

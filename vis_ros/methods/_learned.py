@@ -16,6 +16,8 @@ from vis_ros.memory import TrackMemory
 from vis_ros.memory.report import REPORTED, tracks_of
 from vis_ros.memory.snapshot import Snapshot, parts_of
 from vis_ros.methods.base import Method
+from vis_ros.nn.acceleration import accelerate
+from vis_ros.nn.inference import for_inference
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.rle import encode
 from vis_ros.ops.transfer import download
@@ -32,15 +34,20 @@ class NetworkMethod(Method, Generic[N]):
     Class attributes:
         class_tensor: Name of a tensor of the weights that has a row for each class.
         has_background: Whether one of its rows is the background.
+        dense: Names of the parts of the network that `accelerate` is for; those that an option
+            leaves out are not missed.
 
     Attributes:
         device: Device that the network runs on.
+        accelerator: What compiles its dense parts, see `accelerate`.
     """
 
     licence = 'Apache-2.0; weights: see docs/weights.md'
     class_tensor: ClassVar[str]
     has_background: ClassVar[bool] = False
+    dense: ClassVar[tuple[str, ...]]
     device: torch.device
+    accelerator: str
     _model: N
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
@@ -53,7 +60,9 @@ class NetworkMethod(Method, Generic[N]):
         with repeatable():
             model = self.build()
         self.load(model, weights)
-        self._model = model.eval().requires_grad_(False).to(self.device)
+        self._model = for_inference(model, self.device)
+        how = self.config.accelerate
+        self.accelerator = accelerate(self._model, self.dense, how, self.device)
 
     def count_classes(self, tensors: Mapping[str, Tensor]) -> int:
         """Return the number of classes that weights are for; 1 where nothing tells."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vis_ros.memory import MemoryConfig
+from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.maskprop import DetectionOptions, ModelOptions
 from vis_ros.nn.maskprop.config import NETWORKS, SupportOptions
+from vis_ros.nn.precision import PRECISIONS
 from vis_ros.structures.options import option
 
 
@@ -34,6 +36,12 @@ class MaskPropConfig:
         'Names of the classes without background, in the order of the training. Empty: those that '
         'the weights file names.',
     )
+    precision: str = option(
+        'float32',
+        'Precision of the backbone; all that follows is always float32.',
+        choices=PRECISIONS,
+    )
+    accelerate: str = accelerate_option()
     lookahead: int = option(
         6,
         'Frames of a clip after its centre, by which results are late: 6 as in the paper, 0 to '

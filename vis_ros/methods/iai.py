@@ -24,6 +24,7 @@ from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
 from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
 from vis_ros.methods.base import register_method
+from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.condinst import place, prepare
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.masks import at_source
@@ -38,6 +39,10 @@ from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import option
 
+_DENSE = {
+    'condinst': ('image.backbone', 'image.pyramid', 'image.head', 'image.masks', 'identities'),
+    'maskrcnn': ('image.backbone', 'image.fpn', 'image.rpn.head'),
+}
 _SUMS, _FRAMES = 'iai_class_sums', 'iai_frames'  # tensors per slot in the track memory
 
 
@@ -66,8 +71,9 @@ class IaiConfig:
     precision: str = option(
         'float32',
         'Precision of the image model; memory and association are always float32.',
-        choices=tuple(PRECISIONS),
+        choices=PRECISIONS,
     )
+    accelerate: str = accelerate_option()
     min_score: float = option(
         0.0,
         'Tracks below this score are not shown. The code keeps results above 0.05 in its videos.',
@@ -120,6 +126,11 @@ class IaiMethod(NetworkMethod[Iai]):
     source = 'Zhu et al. 2022'
     config: IaiConfig
 
+    @property
+    def dense(self) -> tuple[str, ...]:  # type: ignore[override]
+        """See `NetworkMethod`; how many regions a Mask R-CNN describes depends on what it sees."""
+        return _DENSE[self.config.model.detector]
+
     def count_classes(self, tensors: Mapping[str, Tensor]) -> int:
         """See `NetworkMethod.count_classes`; each detector has a name of its own for them."""
         return count_classes(tensors)
@@ -148,9 +159,8 @@ class IaiMethod(NetworkMethod[Iai]):
     def step(self, state: IaiState, frame: Frame) -> tuple[IaiState, list[FrameResult]]:
         """See `Method.step`."""
         image = prepare(frame.image, self._model.image.config, self.device)
-        precision = PRECISIONS[self.config.precision]
         picture = place(frame.height, frame.width, self._model.image.config).picture
-        seen = self._model.perceive(image, state.network, precision, picture)
+        seen = self._model.perceive(image, state.network, self.config.precision, picture)
         return state, [self._follow(state, seen, frame)]
 
     def _follow(self, state: IaiState, seen: Perception, frame: Frame) -> FrameResult:

@@ -31,7 +31,7 @@ from vis_ros.nn.ifr.clips import averaged, instances_of
 from vis_ros.nn.ifr.picture import place, prepare
 from vis_ros.nn.ifr.selection import aligned, masks_at_source, shown
 from vis_ros.nn.picture import Placement
-from vis_ros.nn.precision import PRECISIONS, autocast
+from vis_ros.nn.precision import running_in
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
@@ -63,6 +63,7 @@ class IfrMethod(NetworkMethod[Ifr]):
     source = 'You et al. 2022'
     config: IfrConfig
     class_tensor = 'decoder.classes.bias'
+    dense = ('backbone', 'pixel_decoder')
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
         if weights is not None and weights.meta.get('part') == 'start':
@@ -114,7 +115,7 @@ class IfrMethod(NetworkMethod[Ifr]):
         return state, self._end(state) if self.config.mode == 'clip' else []
 
     def _look(self, image: np.ndarray, placement: Placement) -> Features:
-        with autocast(self.device, PRECISIONS[self.config.precision]):
+        with running_in(self.device, self.config.precision):
             levels, masks = self._model.see(prepare(image, placement, self.device))
         return Features(tuple(level.float() for level in levels), masks.float())
 

@@ -70,6 +70,7 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
     config: MaskPropConfig
     class_tensor = 'detector.roi_heads.box_predictor.cls_score.bias'
     has_background = True
+    dense = ('detector.backbone.body', 'detector.backbone.fpn', 'detector.rpn.head')
     lag = 6  # of the default configuration
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
@@ -119,10 +120,13 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
     def step(self, state: MaskPropState, frame: Frame) -> tuple[MaskPropState, list[FrameResult]]:
         """See `Method.step`."""
         stamp_ns, frame_id = frame.stamp_ns, frame.frame_id
+        precision = self.config.precision
         if state.supports is None:
-            seen = perceive(self._model, frame.image, self.config.detections, self.device)
+            seen = perceive(
+                self._model, frame.image, self.config.detections, self.device, precision
+            )
             return state, self._take(state, seen, stamp_ns, frame_id)
-        look = look_at(self._model, frame.image, self.device)
+        look = look_at(self._model, frame.image, self.device, precision)
         state.supports.push(Glimpse(stamp_ns, frame_id, look))
         return state, self._understand(state) if state.supports.is_ready else []
 

@@ -20,6 +20,7 @@ from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
 from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
 from vis_ros.methods.base import register_method
+from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.batches import one_of
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.config import RgnnOptions
@@ -62,8 +63,9 @@ class RgnnVisConfig:
     precision: str = option(
         'float32',
         'Precision of the detector; the tracker is always float32.',
-        choices=tuple(PRECISIONS),
+        choices=PRECISIONS,
     )
+    accelerate: str = accelerate_option()
     min_score: float = option(
         0.0,
         'Tracks below this score are not shown. The paper shows all: the score of a wrong one is '
@@ -94,6 +96,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
     source = 'Johnander et al. 2021'
     config: RgnnVisConfig
     class_tensor = 'detector.semantic.bias'
+    dense = ('detector',)
     takes_batches = True
 
     def build(self) -> RgnnVis:
@@ -154,8 +157,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         config = self._model.detector.config
         images = (upload(frame.image, self.device)[None] for frame in frames)
         image = torch.cat([prepare(image, config) for image in images])
-        precision = PRECISIONS[self.config.precision]
-        return self._model.detect(image, self.config.detections, precision)
+        return self._model.detect(image, self.config.detections, self.config.precision)
 
     @torch.inference_mode()
     def follow(self, state: RgnnVisState, detected: Detected, frame: Frame) -> FrameResult:

@@ -20,11 +20,12 @@ from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
 from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
 from vis_ros.methods.base import register_method
+from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.condinst import place, prepare, video_config
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.head import places
 from vis_ros.nn.condinst.masks import CONTROLLERS
-from vis_ros.nn.precision import PRECISIONS, autocast
+from vis_ros.nn.precision import PRECISIONS, running_in
 from vis_ros.nn.rgnn.masks import label_boxes
 from vis_ros.nn.visstg import Scene, Visstg, VisstgOptions, VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.association import resolve
@@ -72,8 +73,9 @@ class VisstgConfig:
     precision: str = option(
         'float32',
         'Precision of backbone and pyramid; graph and branches are always float32.',
-        choices=tuple(PRECISIONS),
+        choices=PRECISIONS,
     )
+    accelerate: str = accelerate_option()
     min_score: float = option(
         0.0,
         'Tracks below this score are not shown. The score is the mean probability of the best '
@@ -112,6 +114,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
     source = 'Wang et al. 2021'
     config: VisstgConfig
     class_tensor = 'plain.heat.bias'
+    dense = ('backbone', 'pyramid', 'plain', 'temporal')
 
     def build(self) -> Visstg:
         """See `NetworkMethod.build`."""
@@ -158,7 +161,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
         return state, [result]
 
     def _look(self, image: Tensor) -> tuple[Tensor, ...]:
-        with autocast(self.device, PRECISIONS[self.config.precision]):
+        with running_in(self.device, self.config.precision):
             levels = self._model.look(image)
         return tuple(level.float() for level in levels)
 

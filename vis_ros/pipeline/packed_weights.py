@@ -40,7 +40,8 @@ def packed_entry(name: str, path: Path) -> str:
     meta = weights.meta
     training = meta['training']
     folders = ', '.join(training['recipe']['data.folders'])
-    stage = 'detector' if meta['part'] == 'detector' else 'tracker'
+    whole = 'tracker' if meta['method'].startswith('rgnnvis') else meta['method']
+    stage = 'detector' if meta['part'] == 'detector' else whole
     entry = {
         'method': meta['method'],
         'part': meta['part'],

@@ -13,7 +13,9 @@ _FRAMES = 2  # the second finds tracks, or their absence, in the state
 
 
 def warm_up(method: Method, size: tuple[int, int], cameras: int = 1) -> None:
-    """Run a method over blank images: alone, and as a batch if it takes several cameras so.
+    """Run a method over blank images: alone, and as batches of each size if it takes those.
+
+    What is compiled, or chosen by trial, for a size of batch is so before it is needed.
 
     Args:
         method: The method; its weights stay as they are.
@@ -28,12 +30,13 @@ def warm_up(method: Method, size: tuple[int, int], cameras: int = 1) -> None:
     state = method.init_state()
     for stamp_ns in range(_FRAMES):
         state, _ = method.step(state, Frame(image, stamp_ns))
-    if cameras < 2 or not method.takes_batches:
+    if not method.takes_batches:
         return
-    states = [method.init_state() for _ in range(cameras)]
-    for stamp_ns in range(_FRAMES):
-        stepped = method.step_many(states, [Frame(image, stamp_ns)] * cameras)
-        for n, done in enumerate(stepped):
-            if isinstance(done, Exception):
-                raise done
-            states[n] = done[0]
+    for count in range(2, cameras + 1):  # as many as have a frame at one moment
+        states = [method.init_state() for _ in range(count)]
+        for stamp_ns in range(_FRAMES):
+            stepped = method.step_many(states, [Frame(image, stamp_ns)] * count)
+            for n, done in enumerate(stepped):
+                if isinstance(done, Exception):
+                    raise done
+                states[n] = done[0]

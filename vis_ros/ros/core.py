@@ -9,10 +9,12 @@ and publishes (`FrameWork`). All that belongs to one camera is in its `CameraStr
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vis_ros.methods import Method
+from vis_ros.nn.acceleration import AccelerationWarning
 from vis_ros.pipeline.build import build_method, find_method
 from vis_ros.pipeline.gpu_memory import free_gpu_memory
 from vis_ros.pipeline.warm_up import warm_up
@@ -81,7 +83,7 @@ class TrackerCore:
         try:
             cameras = self._parameters_of_cameras()
             config = self.host.declare(method_options, METHOD_PREFIX)
-            method = build_method(p.method, weights=p.weights, device=p.device, **config)
+            method = self._build(config)
             shown_classes = class_ids(p.class_filter, method.classes)
             self._warm_up(method)
             self.method = method
@@ -98,6 +100,16 @@ class TrackerCore:
             f'{p.method} is ready on {p.device}, {len(method.classes)} classes, '
             f'configured in {time.monotonic() - start:.1f} s',
         )
+
+    def _build(self, config: Mapping[str, Any]) -> Method:
+        """Return the method; what Python warns of meanwhile goes to the log."""
+        p = self.parameters
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always', AccelerationWarning)
+            method = build_method(p.method, weights=p.weights, device=p.device, **config)
+        for warning in caught:
+            self.host.log('warn', f'method: {warning.message}')
+        return method
 
     def _streams_of(self, names: Iterable[str]) -> tuple[CameraStream, ...]:
         """Return a stream for each camera; one that was there before keeps its counters."""

@@ -34,6 +34,7 @@ class Option:
         maximum: Largest allowed value, or None.
         choices: Allowed values, or empty.
         mutable: Whether it may change while the node is active.
+        speed_only: Whether results are the same with every value.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Option:
     maximum: float | None = None
     choices: tuple[Any, ...] = ()
     mutable: bool = False
+    speed_only: bool = False
 
     def check(self, value: Any) -> Any:
         """Return `value` in the option's type.
@@ -93,6 +95,7 @@ def option(
     maximum: float | None = None,
     choices: tuple[Any, ...] = (),
     mutable: bool = False,
+    speed_only: bool = False,
 ) -> Any:
     """Declare a field of a configuration dataclass; see `Option` for the arguments."""
     info = {
@@ -102,6 +105,7 @@ def option(
         'maximum': maximum,
         'choices': choices,
         'mutable': mutable,
+        'speed_only': speed_only,
     }
     return dataclasses.field(default=default, metadata={'option': info})
 
@@ -196,11 +200,13 @@ def values_of(config: Any) -> dict[str, Any]:
 
 
 def fixed_values(config: Any) -> dict[str, Any]:
-    """Return what a saved memory must agree with: values that cannot change at run time.
+    """Return what a saved memory must agree with: values that cannot change at run time, but for
+    those that change nothing but speed.
 
     They are as they come back from JSON: tuples are lists.
     """
-    fixed = {item.name: item.default for item in options_of(config) if not item.mutable}
+    options = options_of(config)
+    fixed = {each.name: each.default for each in options if not (each.mutable or each.speed_only)}
     plain: dict[str, Any] = json.loads(json.dumps(fixed))
     return plain
 

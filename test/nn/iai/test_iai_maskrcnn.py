@@ -182,7 +182,7 @@ def test_inputs_are_checked() -> None:
 def test_bfloat16_is_near() -> None:
     model = build(detector='maskrcnn', proposals=50)
     image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
-    exact, near = model.perceive(image, None), model.perceive(image, None, torch.bfloat16)
+    exact, near = model.perceive(image, None), model.perceive(image, None, 'bfloat16')
     for value in (near.id_logits, near.output.boxes, *near.output.regions):
         assert value.dtype == torch.float32 and value.isfinite().all()
     difference = (exact.output.levels['0'] - near.output.levels['0']).abs().mean()

@@ -174,8 +174,8 @@ def test_gradients_reach_the_memory() -> None:
         assert part.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize('precision', [torch.bfloat16, torch.float16])
-def test_other_precisions_are_near(precision: torch.dtype) -> None:
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+def test_other_precisions_are_near(precision: str) -> None:
     model, (image,) = build(), frames(1)
     exact, near = model.perceive(image, None), model.perceive(image, None, precision)
     assert near.id_logits.dtype == near.output.features.dtype == torch.float32

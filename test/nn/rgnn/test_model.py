@@ -40,6 +40,6 @@ def test_seeing_is_detecting_and_looking() -> None:
 
 def test_taps_are_float32_whatever_the_detector_computes_in() -> None:
     network, image = model()
-    seen = network.detect(image, SelectionConfig(), torch.bfloat16)
+    seen = network.detect(image, SelectionConfig(), 'bfloat16')
     assert seen.stride16.dtype == seen.stride32.dtype == torch.float32
     assert all(x.dtype == torch.float32 for x in (seen.found.logits, seen.found.mask_logits))

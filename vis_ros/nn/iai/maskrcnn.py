@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.maskrcnn import image_list, mask_rcnn
 from vis_ros.nn.picture import check_input
-from vis_ros.nn.yolact.backbone import AllTaps, ResNetTaps
+from vis_ros.nn.yolact.backbone import AllTaps, ResNetAllTaps
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class ImageMaskRcnn(nn.Module):
 
         super().__init__()
         self.config = config
-        self.backbone = ResNetTaps(config.backbone)
+        self.backbone = ResNetAllTaps(config.backbone)
         fine = self.backbone.channels[0]
         taps = [fine // 2, *self.backbone.channels[:2], coarse or self.backbone.channels[2]]
         self.fpn = FeaturePyramidNetwork(taps, config.channels, extra_blocks=LastLevelMaxPool())
@@ -148,7 +148,8 @@ class ImageMaskRcnn(nn.Module):
             ValueError: The size is not a multiple of 32.
         """
         check_input(image)
-        return self.backbone.all_taps(image)
+        taps: AllTaps = self.backbone(image)
+        return taps
 
     def pyramid(self, taps: AllTaps) -> dict[str, Tensor]:
         """Return the levels of strides 4, 8, 16, 32 and 64 by torchvision's names."""

@@ -20,7 +20,7 @@ from vis_ros.nn.iai.config import IaiOptions, IaiSizes
 from vis_ros.nn.iai.identification import IdBank, IdHead, RegionIdHead
 from vis_ros.nn.iai.maskrcnn import ImageMaskRcnn, MaskRcnnOutput, region_config
 from vis_ros.nn.iai.memory import CELL, IaiMemory, Impression, begin, remember, resized
-from vis_ros.nn.precision import autocast
+from vis_ros.nn.precision import running_in
 from vis_ros.nn.yolact.backbone import AllTaps, Taps
 
 _CHANNELS = {'small': 64}  # of the association block; 256 for all others
@@ -119,7 +119,7 @@ class Iai(nn.Module):
         self,
         image: Tensor,
         memory: IaiMemory | None,
-        precision: torch.dtype = torch.float32,
+        precision: str | None = None,
         picture: tuple[int, int] | None = None,
     ) -> Perception:
         """Return what the network makes of a frame of each stream.
@@ -127,17 +127,17 @@ class Iai(nn.Module):
         Args:
             image: float32 tensor (B, 3, H, W), see `condinst.prepare`.
             memory: What was before; None for first frames.
-            precision: Of all but the association block; what comes out is float32.
+            precision: Of all but the association block, see `running_in`; what comes out is
+                float32.
             picture: Rows and columns of what is not padding; by default everything.
         """
-        with autocast(image.device, precision):
+        with running_in(image.device, precision):
             taps = self.image.look(image)
         taps, encoded = self.associate(type(taps)(*(tap.float() for tap in taps)), memory)
-        with autocast(image.device, precision):
+        with running_in(image.device, precision):
             output, logits = self.interpret(taps, picture)
-        if precision != torch.float32:
-            output = output.full()
-            logits = None if logits is None else logits.float()
+        output = output.full()
+        logits = None if logits is None else logits.float()
         return Perception(output, logits, encoded)
 
     def associate(self, taps: T, memory: IaiMemory | None) -> tuple[T, Encoded | None]:

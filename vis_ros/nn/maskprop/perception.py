@@ -17,6 +17,7 @@ from vis_ros.nn.maskprop.model import MaskProp
 from vis_ros.nn.maskprop.picture import normalise, place
 from vis_ros.nn.maskprop.source import dense_masks, maps_at_source, pasted_masks
 from vis_ros.nn.picture import Placement, boxes_at_source, scaled
+from vis_ros.nn.precision import running_in
 from vis_ros.ops.transfer import upload
 from vis_ros.structures import CropMask
 
@@ -56,7 +57,11 @@ class Look(NamedTuple):
 
 
 def perceive(
-    model: MaskProp, image: np.ndarray, options: DetectionOptions, device: torch.device
+    model: MaskProp,
+    image: np.ndarray,
+    options: DetectionOptions,
+    device: torch.device,
+    precision: str | None = None,
 ) -> Perceived:
     """Return what is in an image, that no other one supports.
 
@@ -65,17 +70,23 @@ def perceive(
         image: uint8 array (H, W, 3), RGB.
         options: Thresholds.
         device: Where the networks run.
+        precision: Of the backbone, see `running_in`.
     """
-    return understand(model, look_at(model, image, device), None, options)
+    return understand(model, look_at(model, image, device, precision), None, options)
 
 
-def look_at(model: MaskProp, image: np.ndarray, device: torch.device) -> Look:
+def look_at(
+    model: MaskProp,
+    image: np.ndarray,
+    device: torch.device,
+    precision: str | None = None,
+) -> Look:
     """Return what the backbone makes of an image; see `perceive`."""
     placement = place(image.shape[0], image.shape[1], model.sizes)
     picture = upload(scaled(image, placement), torch.device(device))
-    return Look(
-        placement, picture, model.detector.taps(normalise(picture[None], placement.padded))
-    )
+    with running_in(picture.device, precision):
+        taps = model.detector.taps(normalise(picture[None], placement.padded))
+    return Look(placement, picture, {name: tap.float() for name, tap in taps.items()})
 
 
 def understand(

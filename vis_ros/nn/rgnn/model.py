@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vis_ros.nn.precision import running_in
 from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
 from vis_ros.nn.rgnn.network import Look, Rgnn
 from vis_ros.nn.yolact import DetectionSet, SelectionConfig, Yolact, rgnnvis_config, select
@@ -63,25 +64,22 @@ class RgnnVis(nn.Module):
         self.tracker = Rgnn(sizes, options)
 
     def detect(
-        self, image: Tensor, selection: SelectionConfig, precision: torch.dtype = torch.float32
+        self, image: Tensor, selection: SelectionConfig, precision: str | None = None
     ) -> Detected:
         """Return what the detector gives, without a way back for gradients.
 
         Args:
             image: float32 tensor (B, 3, height, width), see `yolact.prepare`.
             selection: Which anchors become detections.
-            precision: Of the detector; all that follows is float32.
+            precision: Of the detector, see `running_in`; all that follows is float32.
         """
-        is_mixed = precision != torch.float32
-        with torch.no_grad(), torch.autocast(image.device.type, precision, enabled=is_mixed):
+        with torch.no_grad(), running_in(image.device, precision):
             output = self.detector(image)
         taps = output.taps
         found = select(self.detector, output, selection)
         return Detected(found, taps.stride16.float(), taps.stride32.float())
 
-    def see(
-        self, image: Tensor, selection: SelectionConfig, precision: torch.dtype = torch.float32
-    ) -> Seen:
+    def see(self, image: Tensor, selection: SelectionConfig, precision: str | None = None) -> Seen:
         """Return what the frames of a batch show, each for itself; see `detect`."""
         found, stride16, stride32 = self.detect(image, selection, precision)
         return Seen(found, self.tracker.look(stride16, stride32, found))

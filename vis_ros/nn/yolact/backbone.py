@@ -62,6 +62,14 @@ class ResNetTaps(nn.Module):
         return AllTaps(stride4, stride8, stride16, self.layer4(stride16))
 
 
+class ResNetAllTaps(ResNetTaps):
+    """The same, for networks that look at all stages."""
+
+    def forward(self, image: Tensor) -> AllTaps:  # type: ignore[override]
+        """See `all_taps`."""
+        return self.all_taps(image)
+
+
 def _whole(name: str) -> Any:
     from torchvision.models import resnet  # slow to import, and not all methods need it
 

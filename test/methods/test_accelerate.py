@@ -1,0 +1,126 @@
+# Copyright 2026 The vis_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Methods and detectors whose dense parts are compiled do what they did before."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from coloured_world import Case, run, street
+from recordings import Recorder
+from torch import nn
+
+from vis_ros.detectors import DETECTORS
+from vis_ros.methods import METHODS
+from vis_ros.methods._learned import NetworkMethod
+from vis_ros.nn import acceleration, cuda_graphs
+from vis_ros.nn.weights import LoadedWeights
+from vis_ros.structures.options import build_config, options_of
+
+NETWORKS = [name for name, each in METHODS.items() if issubclass(each, NetworkMethod)]
+FORMS = {
+    'iai': [{}, {'model.detector': 'maskrcnn'}],
+    'visstg': [{}, {'model.branches': 'separate'}],
+}
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Let parts be traced as for a compiler, each in one piece, and run as they are.
+
+    Returns:
+        Names of the parts that ran so.
+    """
+    ran: set[str] = set()
+
+    def settings(how: str, part: nn.Module, name: str, device: torch.device) -> dict[str, Any]:
+        def backend(graph: Any, inputs: Any) -> Any:
+            ran.add(name)
+            return graph.forward
+
+        return {'backend': backend, 'fullgraph': True}
+
+    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+    monkeypatch.setattr(acceleration, '_settings', settings)
+    torch._dynamo.reset()
+    return ran
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_each_part_is_there_in_some_form(name: str) -> None:
+    wanted, known = set[str](), set[str]()
+    for options in FORMS.get(name, [{}]):
+        method: Any = Case(name, tuple(options.items())).build()
+        wanted |= set(method.dense)
+        known |= set(dict(method._model.named_modules()))
+    assert wanted <= known
+
+
+@pytest.mark.parametrize('name', sorted(set(NETWORKS) - {'rgnnvis'}))
+def test_results_are_the_same(name: str, traced: set[str]) -> None:
+    frames = street(4)
+    expected = run(Case(name).build(), frames)
+    method = Case(name).build(accelerate='compile')
+    assert method.accelerator == 'compile'  # type: ignore[attr-defined]
+    assert run(method, frames) == expected
+    assert traced
+
+
+@pytest.mark.parametrize('name', sorted(set(NETWORKS) - {'rgnnvis'}))
+def test_results_of_recordings_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(cuda_graphs, 'record', recorder)
+    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+    frames = street(4)
+    expected = run(Case(name).build(), frames)
+    assert run(Case(name).build(accelerate='graphs'), frames) == expected
+    assert recorder.replays >= len(frames)
+    assert len(recorder.made) < recorder.replays
+
+
+def test_what_is_recorded_does_not_depend_on_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(cuda_graphs, 'record', recorder)
+    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+    method: Any = Case('iai', (('model.detector', 'maskrcnn'),)).build(accelerate='graphs')
+    run(method, street(6))
+    assert len(recorder.made) == len(method.dense) == 3
+
+
+@pytest.mark.parametrize('name', ['deepsort', 'rgnnvis_pp'])
+def test_a_memory_goes_on_with_another_accelerator(name: str) -> None:
+    key = 'detectors.yolact.accelerate' if name == 'deepsort' else 'accelerate'
+    plain = Case(name).build()
+    snapshot = plain.save(plain.init_state())
+    with pytest.warns(acceleration.AccelerationWarning) if name != 'deepsort' else nullcontext():
+        other = Case(name).build(**{key: 'tensorrt'})
+    other.restore(snapshot)
+
+
+def test_the_detector_is_compiled_whole(traced: set[str]) -> None:
+    config = build_config(DETECTORS['yolact'].Config, {'accelerate': 'compile'})
+    random = LoadedWeights({}, 'random', is_random=True)
+    detector = DETECTORS['yolact'](config, weights=random, device='cpu')
+    detector.detect(detector.init_state(), street(1)[0])
+    assert traced == {''}
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16', 'tf32'])
+def test_mask_rcnns_run_in_other_precisions(precision: str) -> None:
+    frames = street(2)
+    assert len(run(Case('maskprop').build(precision=precision), frames)) == 2
+    config = build_config(DETECTORS['maskrcnn'].Config, {'precision': precision, 'min_size': 64})
+    random = LoadedWeights({}, 'random', is_random=True)
+    detector = DETECTORS['maskrcnn'](config, weights=random, device='cpu')
+    _, found = detector.detect(detector.init_state(), frames[0])
+    assert found.features.dtype == found.boxes.dtype == np.float32
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_every_network_can_be_accelerated(name: str) -> None:
+    names = {item.name.rpartition('.')[2] for item in options_of(METHODS[name].Config)}
+    assert {'accelerate', 'precision'} <= names
