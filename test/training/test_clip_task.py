@@ -122,6 +122,10 @@ def test_iai_begins_with_a_liking_for_what_was_near(world: dict[str, Any], part:
     assert (likings.flatten(1).argmax(dim=1) == 7 * 15 + 7).all()
     without: Any = task(world, 'iai', nearby=0.5, **{f'model.{part}': False}).module.network
     assert not hasattr(getattr(without, 'association', None), 'short_term')
+    assert not hasattr(network.association.block.long_term, 'offset_bias')
+    both: Any = task(world, 'iai', nearby=0.5, **{'model.long_term_offsets': True}).module.network
+    likings = both.association.block.long_term.offset_bias.reshape(2, 226)
+    assert (likings.argmax(dim=1) == 7 * 15 + 7).all()
 
 
 def test_a_frozen_backbone_stays_as_it_is(world: dict[str, Any]) -> None:

@@ -169,6 +169,30 @@ def test_the_memory_holds_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls[1]['is_alive'].tolist() == [[True, True, False, False, False]]
 
 
+@pytest.mark.parametrize('share', [0.0, 1.0])
+def test_the_hidden_are_known_to_the_long_term_memory_only(
+    monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    model = network(monkeypatch)
+    images, truth = clip()
+    who = identities_of(truth.is_visible, IDS, 'in_order')
+    seen: list[Any] = []
+    before = Iai.associate
+    monkeypatch.setattr(Iai, 'associate', lambda self, taps, memory: (
+        seen.append(memory), before(self, taps, memory)
+    )[1])  # fmt: skip
+    associated(model, model.image.look(images[0]), truth.labels, who, share)
+    assert seen[0] is None
+    for memory in seen[1:]:
+        kept = set(memory.short_labels.unique().tolist())
+        assert (kept == {IDS}) == (share == 1.0)
+        assert set(memory.long_labels[memory.is_filled].unique().tolist()) > {0}
+    last = seen[-1]
+    place = int(last.stored_at.argmax())  # the last frame shows someone new, and is stored
+    assert torch.equal(last.short_key, last.long_key[:, place])
+    assert torch.equal(last.short_value, last.long_value[:, place]) == (share == 0.0)
+
+
 def test_the_past_counts_and_the_future_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     model = network(monkeypatch).eval()
     images, truth = clip()

@@ -71,7 +71,7 @@ class IaiRecipe(ClipRecipe):
     )
     nearby: float = option(
         0.0,
-        'The short-term attention starts with a liking for what was near: standard deviation of a '
+        'Attention with offsets starts with a liking for what was near: standard deviation of a '
         'Gaussian. 0: it starts without, as the code. The liking is learned from then on.',
         unit='cells',
         minimum=0.0,
@@ -103,8 +103,8 @@ class IaiTask(ClipTask):
         """See `ClipTask.build`."""
         recipe: IaiRecipe = self._recipe
         network = Iai(recipe.network, num_classes, recipe.model)
-        if recipe.nearby and recipe.model.association and recipe.model.short_term:
-            network.association.block.short_term.prefer_nearby(recipe.nearby)
+        if recipe.nearby and recipe.model.association:
+            network.association.block.prefer_nearby(recipe.nearby)
         return network
 
     def losses(self) -> Losses:

@@ -78,6 +78,14 @@ class IaiLossConfig:
         'does it.',
         choices=('random', 'in_order'),
     )
+    hidden: float = option(
+        0.0,
+        'Chance of an object to be left out of what the short-term attention sees of a frame, so '
+        'that only the long-term attention can tell who it is, as when it was hidden. The code '
+        'has none of it.',
+        minimum=0.0,
+        maximum=1.0,
+    )
     regions: int = option(
         512,
         'Only maskrcnn: proposals of a frame that the heads learn from, a quarter of them '
@@ -175,7 +183,7 @@ def iai_losses(
     truth = truth._replace(is_visible=is_visible)
     who = identities_of(is_visible, model.options.ids, config.identities)
     taps = model.image.look(images.transpose(0, 1).flatten(0, 1))  # frame by frame
-    taps = associated(model, taps, truth.labels, who)
+    taps = associated(model, taps, truth.labels, who, config.hidden)
     if model.options.detector == 'maskrcnn':
         terms = region_losses(model, taps, truth, who.target, config.regions, picture)
     else:
@@ -207,7 +215,9 @@ def _place_losses(
     return {name: torch.stack(values).mean() for name, values in losses.items()}
 
 
-def associated(model: Iai, taps: T, labels: Tensor, who: Identities) -> T:
+def associated(
+    model: Iai, taps: T, labels: Tensor, who: Identities, hidden: float = 0.0
+) -> T:
     """Return taps with what the true memory of earlier frames says.
 
     Args:
@@ -215,6 +225,7 @@ def associated(model: Iai, taps: T, labels: Tensor, who: Identities) -> T:
         taps: Of T * B frames, the first ones of all clips first.
         labels: uint8 tensor (B, T, H, W), see `Truth`.
         who: The objects.
+        hidden: See `IaiLossConfig.hidden`.
     """
     if not model.options.association:
         return taps
@@ -234,6 +245,10 @@ def associated(model: Iai, taps: T, labels: Tensor, who: Identities) -> T:
             memory = model.remember(
                 memory, encoded, shown, is_birth=who.is_birth[:, t], is_alive=who.seen[:, t]
             )
+            if hidden:
+                left = table.masked_fill(torch.rand(table.shape).to(table.device) < hidden, ids)
+                shown = left.gather(1, owner).unflatten(1, labels.shape[2:])
+                memory = model.see_again(memory, encoded, shown)
     return taps._replace(stride32=torch.cat(coarse))
 
 

@@ -70,7 +70,7 @@ def test_a_window_over_everything_is_plain_attention() -> None:
     torch.nn.init.zeros_(short.offset_scores.bias)
     short.out.load_state_dict(long.out.state_dict())
     query, key, value = (torch.randn(2, 20, 8) for _ in range(3))
-    one = long(query, key[:, None], value[:, None], torch.ones(2, 1, dtype=torch.bool))
+    one = long(query, key[:, None], value[:, None], torch.ones(2, 1, dtype=torch.bool), (4, 5))
     assert torch.allclose(short(query, key, value, (4, 5)), one, atol=1e-5)
 
 
@@ -110,6 +110,13 @@ def test_what_was_near_can_be_preferred() -> None:
     assert torch.equal(seen[1, 4:].argsort(dim=0, descending=True)[:, 0], torch.arange(5))
     assert torch.allclose(seen, seen.flip(0, 1), atol=1e-6)
     assert (seen == seen[..., :1]).all(), 'both heads alike'
+    long = LongTermAttention(4, has_offsets=True)
+    long.out.load_state_dict(attention.out.state_dict())
+    long.prefer_nearby(1.0)
+    filled = torch.ones(1, 1, dtype=torch.bool)
+    stored = long(query, query[:, None], value[:, None], filled, size)[0].reshape(3, 9, 4)
+    assert torch.allclose(stored, seen, atol=1e-2), 'as the short-term attention, but for far cells'
+    assert (stored > 0).all(), 'nothing is out of sight'
 
 
 def test_heads_there_and_back() -> None:
@@ -122,11 +129,36 @@ def test_empty_places_of_the_memory_are_not_seen() -> None:
     attention = LongTermAttention(8)
     query, key, value = torch.randn(2, 6, 8), torch.randn(2, 3, 6, 8), torch.randn(2, 3, 6, 8)
     filled = torch.tensor([[True, True, False], [True, False, False]])
-    both = attention(query, key, value, filled)
+    both = attention(query, key, value, filled, (2, 3))
     for stream, count in ((0, 2), (1, 1)):
         part = (x[stream : stream + 1, :count] for x in (key, value, filled))
-        alone = attention(query[stream : stream + 1], *part)
+        alone = attention(query[stream : stream + 1], *part, (2, 3))
         assert torch.allclose(both[stream], alone[0], atol=1e-5)
+
+
+def test_offsets_count_in_each_stored_frame() -> None:
+    """Against a plain loop; a place out of the window has a score of its own."""
+    seeded()
+    attention, (height, width) = LongTermAttention(4, has_offsets=True, heads=1), (2, 9)
+    torch.nn.init.normal_(attention.offset_bias)
+    torch.nn.init.eye_(attention.out.weight)
+    torch.nn.init.zeros_(attention.out.bias)
+    count = height * width
+    query, key, value = torch.randn(count, 4), torch.randn(2, count, 4), torch.randn(2, count, 4)
+    want = torch.zeros(count, 4)
+    for i in range(count):
+        scores = torch.zeros(2, count)
+        for m in range(2):
+            for j in range(count):
+                dy, dx = j // width - i // width, j % width - i % width
+                place = (dy + 7) * 15 + dx + 7 if abs(dx) <= 7 else 225
+                scores[m, j] = query[i] @ key[m, j] / 2 + attention.offset_bias[place]
+        want[i] = scores.flatten().softmax(0) @ value.flatten(0, 1)
+    filled = torch.tensor([[True, True, False]])
+    bank = [torch.cat((x, torch.full((1, count, 4), 9.0)))[None] for x in (key, value)]
+    for keys, values, full in ((key[None], value[None], filled[:, :2]), (*bank, filled)):
+        got = attention(query[None], keys, values, full, (height, width))
+        assert torch.allclose(got[0], want, atol=1e-5)
 
 
 # --- memory

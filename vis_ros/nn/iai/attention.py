@@ -17,6 +17,7 @@ from torch.nn import functional
 
 REACH = 7  # cells that the short-term attention sees in each direction
 _WINDOW = (2 * REACH + 1) ** 2
+_FAR = -8.0  # score at most that much below that of the nearest cell, when nothing is learned yet
 
 
 def heads_of(x: Tensor, heads: int) -> Tensor:
@@ -53,14 +54,34 @@ class SelfAttention(nn.Module):
 
 
 class LongTermAttention(nn.Module):
-    """Attention to stored tokens; queries, keys and values come ready."""
+    """Attention to stored tokens; queries, keys and values come ready.
 
-    def __init__(self, channels: int, heads: int = 2) -> None:
+    Args:
+        channels: Channels C.
+        has_offsets: See `IaiOptions.long_term_offsets`.
+    """
+
+    def __init__(self, channels: int, *, has_offsets: bool = False, heads: int = 2) -> None:
         super().__init__()
         self.heads = heads
         self.out = nn.Linear(channels, channels)
+        if has_offsets:  # of each place of the window, and of all that is out of it
+            self.offset_bias = nn.Parameter(torch.zeros(heads * (_WINDOW + 1)))
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, is_filled: Tensor) -> Tensor:
+    @torch.no_grad()
+    def prefer_nearby(self, deviation: float) -> None:
+        """Start with a Gaussian over the window, see `near_scores`; nothing is out of sight."""
+        score = near_scores(deviation).clamp(min=_FAR)
+        self.offset_bias.copy_(functional.pad(score, (0, 1), value=_FAR).repeat(self.heads))
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        is_filled: Tensor,
+        size: tuple[int, int],
+    ) -> Tensor:
         """Return what the memory says to each token, (B, T, C).
 
         Args:
@@ -68,6 +89,7 @@ class LongTermAttention(nn.Module):
             key: float tensor (B, M, T, C), of M stored frames.
             value: float tensor (B, M, T, C).
             is_filled: bool tensor (B, M), at least one per stream; the others do not matter.
+            size: Rows h and columns w of the map.
         """
         mask: Tensor | None = None
         if key.device.type == 'cpu':  # nothing to wait for: leave out what no stream has filled
@@ -76,6 +98,10 @@ class LongTermAttention(nn.Module):
                 key, value, is_filled = key[:, some], value[:, some], is_filled[:, some]
         if key.device.type != 'cpu' or not bool(is_filled.all()):
             mask = is_filled.repeat_interleave(key.shape[2], dim=1)[:, None, None]
+        if hasattr(self, 'offset_bias'):
+            table = self.offset_bias.unflatten(0, (self.heads, -1))
+            bias = table[:, window_offsets(size, key.device)].repeat(1, 1, key.shape[1])[None]
+            mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
         seen = functional.scaled_dot_product_attention(
             heads_of(query, self.heads),
             heads_of(key.flatten(1, 2), self.heads),
@@ -108,10 +134,8 @@ class ShortTermAttention(nn.Module):
         Args:
             deviation: Its standard deviation [cells], above 0.
         """
-        away = torch.arange(-REACH, REACH + 1) / deviation
-        score = -(away[:, None].square() + away.square()) / 2  # (15, 15)
         assert self.offset_scores.bias is not None
-        self.offset_scores.bias.copy_(score.flatten().repeat(self.heads))
+        self.offset_scores.bias.copy_(near_scores(deviation).repeat(self.heads))
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
         """Return what the previous frame says to each token, (B, T, C).
@@ -136,6 +160,16 @@ class ShortTermAttention(nn.Module):
         seen = seen + weight[..., :_WINDOW] @ self.offset_values[..., 0].transpose(2, 3)
         tokens: Tensor = self.out(joined(seen))
         return tokens
+
+
+def near_scores(deviation: float) -> Tensor:
+    """Return the logarithm of a Gaussian over the window, float (225,), 0 in its middle.
+
+    Args:
+        deviation: Its standard deviation [cells], above 0.
+    """
+    away = torch.arange(-REACH, REACH + 1) / deviation
+    return (-(away[:, None].square() + away.square()) / 2).flatten()
 
 
 def window_offsets(size: tuple[int, int], device: torch.device) -> Tensor:

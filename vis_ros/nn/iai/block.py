@@ -100,7 +100,8 @@ class AssociationBlock(nn.Module):
         self.key = nn.Linear(channels, channels)  # queries too
         self.to_value = nn.Linear(channels, channels)
         if options.long_term:
-            self.long_term = LongTermAttention(channels)
+            has_offsets = options.long_term_offsets
+            self.long_term = LongTermAttention(channels, has_offsets=has_offsets)
         if options.short_term:
             self.short_term = ShortTermAttention(channels)
         self.forward_norm = nn.LayerNorm(channels)
@@ -109,6 +110,17 @@ class AssociationBlock(nn.Module):
         for parameter in self.parameters():
             if parameter.ndim > 1:  # the code does so too, gates and window values included
                 nn.init.xavier_uniform_(parameter)
+
+    def prefer_nearby(self, deviation: float) -> None:
+        """Let all attention that knows of places start with a liking for what was near.
+
+        Args:
+            deviation: See `near_scores`.
+        """
+        if self.options.short_term:
+            self.short_term.prefer_nearby(deviation)
+        if self.options.long_term and self.options.long_term_offsets:
+            self.long_term.prefer_nearby(deviation)
 
     def value(self, content: Tensor, identities: Tensor) -> Tensor:
         """Return the value to be remembered of content (B, T, C) and embedded identities."""
@@ -138,7 +150,7 @@ class AssociationBlock(nn.Module):
             long = (memory.long_key, memory.long_value, memory.is_filled)
         seen = torch.zeros_like(x)
         if self.options.long_term:
-            seen = seen + self.long_term(key, *long)
+            seen = seen + self.long_term(key, *long, size)
         if self.options.short_term:
             seen = seen + self.short_term(key, *short, size)
         x = x + seen

@@ -50,6 +50,12 @@ class IaiOptions:
     )
     short_term: bool = option(True, 'Attention to the previous frame ("local" in table 5).')
     long_term: bool = option(True, 'Attention to the stored frames ("global" in table 5).')
+    long_term_offsets: bool = option(
+        False,
+        'The long-term attention learns how much a cell counts by its distance, up to 7 cells '
+        'away, as the short-term attention does; in the code it has no idea of places. What was '
+        'hidden mostly comes back near where it vanished.',
+    )
     class_projector: bool = option(
         True,
         'Features of the backbone go round the association block ("class" in table 5). Without, '

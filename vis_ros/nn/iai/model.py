@@ -183,13 +183,27 @@ class Iai(nn.Module):
             is_birth: bool tensor (B,), whether the frame shows a new identity.
             is_alive: bool tensor (B, N), identities that are in use.
         """
-        identities = self._embed(labels, encoded.content)
-        value = self.association.block.value(encoded.content, identities)
-        seen = Impression(encoded.key, value, labels)
+        seen = self._impression(encoded, labels)
         if memory is None:
             return begin(seen, self.options.stored_frames, self.options.ids)
         memory = resized(memory, (labels.shape[1] // CELL, labels.shape[2] // CELL))
         return remember(memory, seen, is_birth, is_alive, self.options.interval)
+
+    def see_again(self, memory: IaiMemory, encoded: Encoded, labels: Tensor) -> IaiMemory:
+        """Return the memory with other labels of the latest frame, for short-term attention only.
+
+        Args:
+            memory: Memory after that frame.
+            encoded: See `remember`.
+            labels: See `remember`.
+        """
+        key, value, labels = self._impression(encoded, labels)
+        return memory._replace(short_key=key, short_value=value, short_labels=labels)
+
+    def _impression(self, encoded: Encoded, labels: Tensor) -> Impression:
+        identities = self._embed(labels, encoded.content)
+        value = self.association.block.value(encoded.content, identities)
+        return Impression(encoded.key, value, labels)
 
     def forget(self, memory: IaiMemory, identity: int) -> IaiMemory:
         """Return the memory of streams without the traces of one identity.
