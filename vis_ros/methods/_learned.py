@@ -8,7 +8,6 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,9 +18,9 @@ from vis_ros.methods.base import Method
 from vis_ros.nn.acceleration import accelerate
 from vis_ros.nn.inference import for_inference
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
-from vis_ros.ops.rle import encode
+from vis_ros.ops.label_runs import LabelRuns
 from vis_ros.ops.transfer import download
-from vis_ros.structures import Rle, Track
+from vis_ros.structures import Track
 from vis_ros.structures.options import differences, fixed_values, replace_config, values_of
 
 C = TypeVar('C')
@@ -130,17 +129,12 @@ def tracks_of_labels(
 
     Args:
         labels: int tensor (H, W) on the device: slot + 1 of each pixel's owner, or 0.
-        memory: The memory after its update; its boxes are the tight ones of the labels.
+        memory: The memory after its update.
         has_probabilities: See `tracks_of`.
     """
     t = download({'labels': labels, **{name: memory[name] for name in REPORTED}})
-    boxes = t['box'].astype(np.int64)
-
-    def mask_of(slot: int) -> Rle:
-        x1, y1, x2, y2 = boxes[slot].tolist()
-        return encode(t['labels'][y1:y2, x1:x2] == slot + 1, x=x1, y=y1)
-
-    return tracks_of(t, mask_of, has_probabilities=has_probabilities)
+    runs = LabelRuns(t['labels'], len(t['box']))
+    return tracks_of(t, runs.rle, has_probabilities=has_probabilities)
 
 
 def _config_of_file(config: C, meta: Mapping[str, Any]) -> C:

@@ -215,9 +215,7 @@ def _place_losses(
     return {name: torch.stack(values).mean() for name, values in losses.items()}
 
 
-def associated(
-    model: Iai, taps: T, labels: Tensor, who: Identities, hidden: float = 0.0
-) -> T:
+def associated(model: Iai, taps: T, labels: Tensor, who: Identities, hidden: float = 0.0) -> T:
     """Return taps with what the true memory of earlier frames says.
 
     Args:

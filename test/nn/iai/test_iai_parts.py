@@ -115,7 +115,9 @@ def test_what_was_near_can_be_preferred() -> None:
     long.prefer_nearby(1.0)
     filled = torch.ones(1, 1, dtype=torch.bool)
     stored = long(query, query[:, None], value[:, None], filled, size)[0].reshape(3, 9, 4)
-    assert torch.allclose(stored, seen, atol=1e-2), 'as the short-term attention, but for far cells'
+    assert torch.allclose(stored, seen, atol=1e-2), (
+        'as the short-term attention, but for far cells'
+    )
     assert (stored > 0).all(), 'nothing is out of sight'
 
 

@@ -7,16 +7,14 @@ Source: Johnander et al., section 3.4.2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from scipy.ndimage import find_objects
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.nn.rgnn.config import RgnnSizes
 from vis_ros.nn.yolact.selection import DetectionSet
+from vis_ros.ops.label_runs import LabelRuns
 
 UNSEEN = -20.0  # score of tracks without a detection
 
@@ -203,7 +201,8 @@ def label_boxes(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
         pixel; and bool tensor (M,), tracks with one.
     """
     if labels.device.type == 'cpu':
-        return _boxes_of_slices(find_objects(labels.numpy(), slots))
+        boxes = torch.from_numpy(LabelRuns(labels.numpy(), slots).boxes)
+        return boxes.float(), boxes[:, 2] > boxes[:, 0]
     return boxes_at_once(labels.long(), slots)
 
 
@@ -217,14 +216,6 @@ def boxes_at_once(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
     is_visible = y2 > y1
     boxes = torch.stack((x1, y1, x2, y2), dim=1)
     return torch.where(is_visible[:, None], boxes, 0).float()[1:], is_visible[1:]
-
-
-def _boxes_of_slices(found: Sequence[tuple[slice, slice] | None]) -> tuple[Tensor, Tensor]:
-    """Return what `label_boxes` does, of the rows and columns of each track."""
-    nothing = (slice(0, 0), slice(0, 0))
-    ends = [(x.start, y.start, x.stop, y.stop) for y, x in (each or nothing for each in found)]
-    is_visible = torch.tensor([each is not None for each in found], dtype=torch.bool)
-    return torch.tensor(ends, dtype=torch.float32).reshape(-1, 4), is_visible
 
 
 def _ends(cells: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
