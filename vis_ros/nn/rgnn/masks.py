@@ -138,19 +138,26 @@ def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: fl
 
     A picture is stretched by two products of matrices, which are small for a small window.
     """
-    inside = (scores > UNSEEN).numpy()
-    rows = _Axis(inside.shape[1], size[0], scores.dtype)
-    columns = _Axis(inside.shape[2], size[1], scores.dtype)
-    best = scores.new_full(size, background)
-    labels = torch.zeros(size, dtype=torch.int16)
+    cells = scores.float().numpy()
+    inside = cells > UNSEEN
+    rows = _Axis(cells.shape[1], size[0], cells.dtype)
+    columns = _Axis(cells.shape[2], size[1], cells.dtype)
+    best = np.full(size, background, cells.dtype)
+    labels = np.zeros(size, np.int16)
+    pixels, marks = (
+        np.empty(best.size, cells.dtype),
+        np.empty(best.size, np.bool_),
+    )  # memory for all
     for m in np.flatnonzero(inside.any((1, 2))).tolist():
         y, v = rows.reach(inside[m].any(1))
         x, u = columns.reach(inside[m].any(0))
-        window = rows.weights[y, v] @ scores[m, v, u] @ columns.weights[x, u].T
         before = best[y, x]
-        labels[y, x].masked_fill_(window > before, m + 1)
-        torch.maximum(before, window, out=before)
-    return labels
+        window = pixels[: before.size].reshape(before.shape)
+        np.matmul(rows.weights[y, v] @ cells[m, v, u], columns.weights[x, u].T, out=window)
+        is_better = marks[: before.size].reshape(before.shape)
+        np.copyto(labels[y, x], m + 1, where=np.greater(window, before, out=is_better))
+        np.maximum(before, window, out=before)
+    return torch.from_numpy(labels)
 
 
 class _Axis:
@@ -162,19 +169,18 @@ class _Axis:
         dtype: Of the weights.
 
     Attributes:
-        weights: Tensor (N, n), share of each cell in each pixel.
+        weights: Array (N, n), share of each cell in each pixel.
     """
 
-    def __init__(self, cells: int, pixels: int, dtype: torch.dtype) -> None:
-        pixel = torch.arange(pixels)
-        where = ((pixel + 0.5) * (cells / pixels) - 0.5).clamp(min=0)
-        low = where.long().clamp(max=cells - 1)
-        high = (low + 1).clamp(max=cells - 1)
-        share = (where - low).to(dtype)
-        self.weights = torch.zeros(pixels, cells, dtype=dtype)
-        self.weights[pixel, low] = 1 - share
-        self.weights[pixel, high] += share
-        self._low, self._high = low.numpy(), high.numpy()
+    def __init__(self, cells: int, pixels: int, dtype: np.dtype) -> None:
+        pixel = np.arange(pixels)
+        where = ((pixel + np.float32(0.5)) * np.float32(cells / pixels) - np.float32(0.5)).clip(0)
+        self._low = where.astype(np.int64).clip(max=cells - 1)
+        self._high = (self._low + 1).clip(max=cells - 1)
+        share = where - self._low
+        self.weights = np.zeros((pixels, cells), dtype)
+        self.weights[pixel, self._low] = 1 - share
+        self.weights[pixel, self._high] += share
 
     def reach(self, is_set: np.ndarray) -> tuple[slice, slice]:
         """Return the pixels that some cells, bool (n,), reach, and all cells that reach them.
