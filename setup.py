@@ -79,6 +79,8 @@ setup(
         'all': CORE + BARE + EVALUATION + TRAINING,
         'test': TEST,
         'tensorrt': ['torch-tensorrt'],
+        'cluster': ['ray>=2.9'],
+        'compare': ['ultralytics>=8.3'],  # AGPL-3.0; only benchmarks/suite, beside our own speed
     },
     entry_points={
         'console_scripts': [

@@ -24,7 +24,7 @@ def other(case: Case) -> tuple[Callable[[], int], int]:
     the parameters.
 
     Raises:
-        ModuleNotFoundError: ultralytics is not installed.
+        ModuleNotFoundError: ultralytics is not installed: pip install 'vis_ros[compare]'.
     """
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*case.picture, 3), np.uint8)
