@@ -139,6 +139,22 @@ def test_scores_are_running_means(kind: str) -> None:
                 assert best == pytest.approx(track.score, rel=1e-4)
 
 
+def test_the_weak_begin_no_track_and_go_on_with_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    video, strict = frames(8), build(**{'detections.min_birth_score': 1.0})
+    assert not any(result.tracks for result in run(strict, video))
+    method = build()
+    state = method.init_state()
+    for frame in video[:3]:
+        state, (result,) = method.step(state, frame)
+    known = {track.track_id for track in result.tracks}
+    monkeypatch.setattr(method, 'config', strict.config)
+    later = []
+    for frame in video[3:]:
+        state, (result,) = method.step(state, frame)
+        later += [track for track in result.tracks if track.is_observed]
+    assert later and {track.track_id for track in later} <= known
+
+
 def test_tracks_below_the_score_are_not_shown() -> None:
     video = frames(6)
     check_results(check_min_score(build, video), video)

@@ -193,7 +193,8 @@ class IaiMethod(NetworkMethod[Iai]):
             matched = match(found.ids[kept].cpu().numpy(), in_use)
         else:
             matched = match_by_rank(len(kept), in_use)
-        is_birth = matched == NEWCOMER
+        best = found.classes[kept].amax(dim=1).cpu().numpy()
+        is_birth = (matched == NEWCOMER) & (best >= self.config.detections.min_birth_score)
         if self.config.when_full == 'discard':
             is_birth &= np.cumsum(is_birth) <= self.config.memory.capacity - in_use.sum()
         is_held = np.zeros(self.config.memory.capacity, np.bool_)

@@ -125,6 +125,14 @@ class IaiSelection:
         minimum=0.0,
         maximum=1.0,
     )
+    min_birth_score: float = option(
+        0.0,
+        'Probability from which on the best class of a detection begins a new track; a weaker one '
+        'can only go on with one. 0: all do, as in the code. Who comes out of hiding is hardly '
+        'visible at first, and then hard to know again.',
+        minimum=0.0,
+        maximum=1.0,
+    )
     max_overlap: float = option(
         0.5,
         'Of two boxes that overlap more than this, of whatever classes, the weaker is dropped.',
