@@ -190,7 +190,8 @@ class IaiMethod(NetworkMethod[Iai]):
         in_use = np.zeros(options.ids - 1, np.bool_)
         in_use[: self.config.memory.capacity] = memory.occupied.cpu().numpy()
         if options.identification:
-            matched = match(found.ids[kept].cpu().numpy(), in_use)
+            has_unused = self.config.detections.unused_ids == 'new'
+            matched = match(found.ids[kept].cpu().numpy(), in_use, has_unused=has_unused)
         else:
             matched = match_by_rank(len(kept), in_use)
         best = found.classes[kept].amax(dim=1).cpu().numpy()

@@ -302,6 +302,13 @@ def test_each_identity_at_most_once() -> None:
     assert match(shares, np.zeros(3, np.bool_)).tolist() == [NEWCOMER] * 3
     unused = np.array([[0.1, 0.2, 0.9, 0.3]])
     assert match(unused, in_use).tolist() == [NEWCOMER]
+    assert match(unused, in_use, has_unused=False).tolist() == [NEWCOMER], 'as it says itself'
+    unused[0, 3] = 0.15
+    assert match(unused, in_use, has_unused=False).tolist() == [1], 'who it is most like'
+    both = np.tile(unused, (2, 1))
+    assert sorted(match(both, in_use, has_unused=False)) == [NEWCOMER, 1], 'only once'
+    nobody = np.zeros(3, np.bool_)
+    assert match(shares, nobody, has_unused=False).tolist() == [NEWCOMER] * 3
     assert match(np.array([[0.0, 0.01, 0.0, 0.0]]), in_use).tolist() == [1]  # never too weak
     crowd = np.tile([0.1, 0.1, 0.1, 0.5], (9, 1))
     assert match(crowd, in_use).tolist() == [NEWCOMER] * 9

@@ -16,7 +16,7 @@ NEWCOMER = -1
 DISCARDED = -2
 
 
-def match(shares: np.ndarray, in_use: np.ndarray) -> np.ndarray:
+def match(shares: np.ndarray, in_use: np.ndarray, *, has_unused: bool = True) -> np.ndarray:
     """Return the identity of each detection.
 
     Any detection may also be new, which scores what the last identity says, or nobody, which
@@ -26,6 +26,7 @@ def match(shares: np.ndarray, in_use: np.ndarray) -> np.ndarray:
     Args:
         shares: float array (N, I), probabilities of the identities; the last one means new.
         in_use: bool array (I - 1,), identities that were given to a track.
+        has_unused: Whether identities that are not in use can be chosen at all.
 
     Returns:
         int64 array (N,), identities in [0, I - 1), or `NEWCOMER`.
@@ -35,6 +36,8 @@ def match(shares: np.ndarray, in_use: np.ndarray) -> np.ndarray:
         return np.zeros(0, np.int64)
     gain = np.zeros((count, ids + count))  # identities, new, nobody, and new for all others
     gain[:, :ids] = shares
+    if not has_unused:
+        gain[:, : ids - 1][:, ~in_use] = 0.0
     gain[:, ids + 1 :] = shares[:, -1:]
     _, column = linear_sum_assignment(-gain)
     known = column < ids - 1

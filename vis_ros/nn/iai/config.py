@@ -133,6 +133,13 @@ class IaiSelection:
         minimum=0.0,
         maximum=1.0,
     )
+    unused_ids: str = option(
+        'new',
+        'What identities say that no track has. new: a detection that looks most like one of them '
+        'is new, as in the code; nothing: it is who it looks most like among those that there '
+        'are, or new where the network says so.',
+        choices=('new', 'nothing'),
+    )
     max_overlap: float = option(
         0.5,
         'Of two boxes that overlap more than this, of whatever classes, the weaker is dropped.',
