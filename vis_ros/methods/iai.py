@@ -189,12 +189,14 @@ class IaiMethod(NetworkMethod[Iai]):
         kept = torch.nonzero(is_kept)[:, 0]
         in_use = np.zeros(options.ids - 1, np.bool_)
         in_use[: self.config.memory.capacity] = memory.occupied.cpu().numpy()
+        both = torch.cat((found.classes.amax(dim=1, keepdim=True), found.ids), dim=1)
+        evidence = both[kept].cpu().numpy()  # in one copy
+        best, shares = evidence[:, 0], evidence[:, 1:]
         if options.identification:
             has_unused = self.config.detections.unused_ids == 'new'
-            matched = match(found.ids[kept].cpu().numpy(), in_use, has_unused=has_unused)
+            matched = match(shares, in_use, has_unused=has_unused)
         else:
             matched = match_by_rank(len(kept), in_use)
-        best = found.classes[kept].amax(dim=1).cpu().numpy()
         is_birth = (matched == NEWCOMER) & (best >= self.config.detections.min_birth_score)
         if self.config.when_full == 'discard':
             is_birth &= np.cumsum(is_birth) <= self.config.memory.capacity - in_use.sum()
