@@ -40,8 +40,9 @@ def test_it_is_half_as_large_and_nearly_equal(
 ) -> None:
     tensors = {'a': torch.randn(300, 100), 'n': torch.tensor(7)}
     source = write(tmp_path / 'model.safetensors', tensors)
-    assert main(['weights', 'pack', str(source), '--as', 'mine', '--out', str(tmp_path)]) == 0
-    target = tmp_path / 'mine.safetensors'
+    out = tmp_path / 'new' / 'folder'
+    assert main(['weights', 'pack', str(source), '--as', 'mine', '--out', str(out)]) == 0
+    target = out / 'mine.safetensors'
     assert target.stat().st_size < 0.55 * source.stat().st_size
     loaded = load_weights(str(target))
     assert loaded is not None and loaded.meta == META

@@ -76,12 +76,13 @@ def pack(args: argparse.Namespace) -> int:
 
 
 def _target(args: argparse.Namespace) -> Path:
-    """Return the path of the new file."""
+    """Return the path of the new file, whose folder is made."""
     if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9_.-]*', args.name):
         raise ValueError(f'--as: expected letters, digits, _, - and ., got {args.name!r}')
     target: Path = args.out / f'{args.name}.safetensors'
     if target.exists():
         raise ValueError(f'--as: {target} exists already')
+    args.out.mkdir(parents=True, exist_ok=True)
     return target
 
 
