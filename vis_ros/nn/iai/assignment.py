@@ -37,7 +37,7 @@ def match(shares: np.ndarray, in_use: np.ndarray, *, has_unused: bool = True) ->
     gain = np.zeros((count, ids + count))  # identities, new, nobody, and new for all others
     gain[:, :ids] = shares
     if not has_unused:
-        gain[:, : ids - 1][:, ~in_use] = 0.0
+        gain[:, np.flatnonzero(~in_use)] = 0.0
     gain[:, ids + 1 :] = shares[:, -1:]
     _, column = linear_sum_assignment(-gain)
     known = column < ids - 1

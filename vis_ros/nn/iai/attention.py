@@ -65,7 +65,8 @@ class LongTermAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.out = nn.Linear(channels, channels)
-        if has_offsets:  # of each place of the window, and of all that is out of it
+        self.has_offsets = has_offsets
+        if has_offsets:  # of each place of the window, and of all out of it; flat, as biases start
             self.offset_bias = nn.Parameter(torch.zeros(heads * (_WINDOW + 1)))
 
     @torch.no_grad()
@@ -98,7 +99,7 @@ class LongTermAttention(nn.Module):
                 key, value, is_filled = key[:, some], value[:, some], is_filled[:, some]
         if key.device.type != 'cpu' or not bool(is_filled.all()):
             mask = is_filled.repeat_interleave(key.shape[2], dim=1)[:, None, None]
-        if hasattr(self, 'offset_bias'):
+        if self.has_offsets:
             table = self.offset_bias.unflatten(0, (self.heads, -1))
             bias = table[:, window_offsets(size, key.device)].repeat(1, 1, key.shape[1])[None]
             mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)

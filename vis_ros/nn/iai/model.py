@@ -197,8 +197,8 @@ class Iai(nn.Module):
             encoded: See `remember`.
             labels: See `remember`.
         """
-        key, value, labels = self._impression(encoded, labels)
-        return memory._replace(short_key=key, short_value=value, short_labels=labels)
+        seen = self._impression(encoded, labels)
+        return memory._replace(short_value=seen.value, short_labels=labels)
 
     def _impression(self, encoded: Encoded, labels: Tensor) -> Impression:
         identities = self._embed(labels, encoded.content)

@@ -140,14 +140,11 @@ def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: fl
     """
     cells = scores.float().numpy()
     inside = cells > UNSEEN
-    rows = _Axis(cells.shape[1], size[0], cells.dtype)
-    columns = _Axis(cells.shape[2], size[1], cells.dtype)
-    best = np.full(size, background, cells.dtype)
+    rows, columns = _Axis(cells.shape[1], size[0]), _Axis(cells.shape[2], size[1])
+    best = np.full(size, background, np.float32)
     labels = np.zeros(size, np.int16)
-    pixels, marks = (
-        np.empty(best.size, cells.dtype),
-        np.empty(best.size, np.bool_),
-    )  # memory for all
+    pixels = np.empty(best.size, np.float32)  # memory for the windows of all tracks,
+    marks = np.empty(best.size, np.bool_)  # and for what is better in them
     for m in np.flatnonzero(inside.any((1, 2))).tolist():
         y, v = rows.reach(inside[m].any(1))
         x, u = columns.reach(inside[m].any(0))
@@ -166,19 +163,18 @@ class _Axis:
     Args:
         cells: Number of cells n.
         pixels: Number of pixels N.
-        dtype: Of the weights.
 
     Attributes:
-        weights: Array (N, n), share of each cell in each pixel.
+        weights: float32 array (N, n), share of each cell in each pixel.
     """
 
-    def __init__(self, cells: int, pixels: int, dtype: np.dtype) -> None:
+    def __init__(self, cells: int, pixels: int) -> None:
         pixel = np.arange(pixels)
         where = ((pixel + np.float32(0.5)) * np.float32(cells / pixels) - np.float32(0.5)).clip(0)
         self._low = where.astype(np.int64).clip(max=cells - 1)
         self._high = (self._low + 1).clip(max=cells - 1)
         share = where - self._low
-        self.weights = np.zeros((pixels, cells), dtype)
+        self.weights = np.zeros((pixels, cells), np.float32)
         self.weights[pixel, self._low] = 1 - share
         self.weights[pixel, self._high] += share
 
