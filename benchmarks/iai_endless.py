@@ -123,7 +123,8 @@ class Crowd:
             shares[row, slots.get(self.last_id.get(index, 0), ids - 1)] += 0.85
         score = torch.linspace(0.95, 0.6, count)
         classes = torch.stack((score, 1 - score), dim=1)
-        found = Found(torch.arange(count), torch.zeros(count, 4), score, classes, shares)
+        is_real = torch.ones(count, dtype=torch.bool)
+        found = Found(is_real, torch.arange(count), torch.zeros(count, 4), score, classes, shares)
         return Detected(found, masks, owned_pixels(masks, 0.1))
 
     def take(self, result: FrameResult) -> None:

@@ -53,6 +53,20 @@ def test_cameras_of_rgnnvis_wait_once_each() -> None:
     assert len(counted.down) == 3, counted.down
 
 
+def test_iai_waits_for_identities_and_for_the_masks() -> None:
+    method = on_meta('iai')
+    state = method.init_state()
+    first, *others = frames(4)
+    with traffic():
+        state, _ = method.step(state, first)
+    for frame in others:
+        with traffic() as counted:
+            state, _ = method.step(state, frame)
+        assert len(counted.up) == 4, counted.up  # the picture, births, what is held, slots
+        assert counted.waited == []
+        assert len(counted.down) == 2, counted.down
+
+
 def test_ifr_waits_for_its_choice_and_for_the_masks() -> None:
     method = on_meta('ifr')
     state = method.init_state()

@@ -21,6 +21,7 @@ from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
 from vis_ros.methods import METHODS, Method
 from vis_ros.nn.condinst import prepare
 from vis_ros.nn.weights import LoadedWeights
+from vis_ros.ops.nms import nms_by_rounds
 from vis_ros.structures import Frame, TrackState
 from vis_ros.structures.options import build_config
 
@@ -47,6 +48,17 @@ def test_a_lively_stream_obeys_the_laws(form: dict[str, Any]) -> None:
     for result in results:  # every pixel has one owner
         assert sum(track.mask.area_px for track in result.tracks) <= HEIGHT * WIDTH
     assert run(method, video[:7]) == results[:7]
+
+
+def test_fixed_sizes_give_the_same(form: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    video = frames(8)
+    compact = run(build(form), video)
+    assert len(by_id(compact)) > 8
+    monkeypatch.setattr('vis_ros.nn.iai.selection.greedy_nms', nms_by_rounds)
+    monkeypatch.setattr('vis_ros.nn.iai.regions.greedy_nms', nms_by_rounds)
+    for place in ('vis_ros.methods.iai', 'vis_ros.nn.iai.model'):  # what a GPU does
+        monkeypatch.setattr(f'{place}.rows_to_do', lambda is_real: torch.arange(len(is_real)))
+    assert run(build(form), video) == compact
 
 
 @pytest.mark.parametrize('cut', [1, 6])

@@ -35,7 +35,8 @@ from vis_ros.nn.iai.model import count_classes
 from vis_ros.nn.iai.selection import Found, first_cover, labelled
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import label_boxes
-from vis_ros.ops.transfer import upload
+from vis_ros.ops.rows import add, put, rows_to_do
+from vis_ros.ops.transfer import download, upload
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import option
 
@@ -109,12 +110,12 @@ class IaiState:
     Args:
         memory: Tracks.
         network: None before the first frame, and without association.
-        frames: int64 tensor (), frames so far.
+        frames: Frames so far.
     """
 
     memory: StagedMemory
     network: IaiMemory | None
-    frames: Tensor
+    frames: int = 0
 
 
 @register_method('iai')
@@ -153,11 +154,15 @@ class IaiMethod(NetworkMethod[Iai]):
             device=self.device,
             extras=births,
         )
-        return IaiState(memory, None, torch.zeros((), dtype=torch.int64, device=self.device))
+        return IaiState(memory, None)
 
     @torch.inference_mode()
     def step(self, state: IaiState, frame: Frame) -> tuple[IaiState, list[FrameResult]]:
-        """See `Method.step`."""
+        """See `Method.step`.
+
+        The host waits for what decides about identities, and for the results; where a new track
+        may begin, for its place too. A Mask R-CNN waits for its proposals.
+        """
         image = prepare(frame.image, self._model.image.config, self.device)
         picture = place(frame.height, frame.width, self._model.image.config).picture
         seen = self._model.perceive(image, state.network, self.config.precision, picture)
@@ -166,16 +171,18 @@ class IaiMethod(NetworkMethod[Iai]):
     def _follow(self, state: IaiState, seen: Perception, frame: Frame) -> FrameResult:
         """Take what the network sees in a frame into the state; return the tracks."""
         placement = place(frame.height, frame.width, self._model.image.config)
-        is_first = int(state.frames) == 0
         options = self.config.detections
-        found, masks, owned = detect(self._model, seen, placement, options, is_first=is_first)
+        found, masks, owned = detect(
+            self._model, seen, placement, options, is_first=state.frames == 0
+        )
         slot, born = self._assign(state, frame.stamp_ns, found, owned.is_kept)
         if seen.encoded is not None:
             ids = self.config.model.ids
             identity = torch.where(slot >= 0, slot, ids)
             self._remember(state, seen, labelled(owned.owner, identity, ids), born)
-        shown = torch.nonzero(slot >= 0)[:, 0]
+        shown = rows_to_do(slot >= 0)
         inside = at_source(masks[shown], placement.picture, placement.source) > 0.5
+        inside &= (slot[shown] >= 0)[:, None, None]
         pixels = labelled(first_cover(inside), slot[shown] + 1, 0)
         self._observe(state, frame.stamp_ns, pixels, found.classes, slot)
         tracks = tracks_of_labels(pixels, state.memory, has_probabilities=True)
@@ -186,12 +193,19 @@ class IaiMethod(NetworkMethod[Iai]):
     ) -> tuple[Tensor, list[int]]:
         """Return the slot (N,) of each detection, -1 for none, and the slots of new tracks."""
         memory, options = state.memory, self.config.model
-        kept = torch.nonzero(is_kept)[:, 0]
+        capacity = self.config.memory.capacity
+        host = download(
+            {
+                'is_kept': is_kept & found.is_real,
+                'best': found.classes.amax(dim=1),
+                'ids': found.ids,
+                'occupied': memory.occupied,
+            }
+        )
         in_use = np.zeros(options.ids - 1, np.bool_)
-        in_use[: self.config.memory.capacity] = memory.occupied.cpu().numpy()
-        both = torch.cat((found.classes.amax(dim=1, keepdim=True), found.ids), dim=1)
-        evidence = both[kept].cpu().numpy()  # in one copy
-        best, shares = evidence[:, 0], evidence[:, 1:]
+        in_use[:capacity] = host['occupied']
+        kept = np.flatnonzero(host['is_kept'])
+        best, shares = host['best'][kept], host['ids'][kept]
         if options.identification:
             has_unused = self.config.detections.unused_ids == 'new'
             matched = match(shares, in_use, has_unused=has_unused)
@@ -199,22 +213,20 @@ class IaiMethod(NetworkMethod[Iai]):
             matched = match_by_rank(len(kept), in_use)
         is_birth = (matched == NEWCOMER) & (best >= self.config.detections.min_birth_score)
         if self.config.when_full == 'discard':
-            is_birth &= np.cumsum(is_birth) <= self.config.memory.capacity - in_use.sum()
-        is_held = np.zeros(self.config.memory.capacity, np.bool_)
+            is_birth &= np.cumsum(is_birth) <= capacity - in_use.sum()
+        is_held = np.zeros(capacity, np.bool_)
         is_held[matched[matched != NEWCOMER]] = True
+        begins = np.zeros(len(is_kept), np.bool_)
+        begins[kept] = is_birth
+        slots = np.full(len(is_kept), NEWCOMER)  # -1: without a slot
+        slots[kept] = matched
         starts = memory.claim(
-            stamp_ns,
-            found.score[kept],
-            upload(is_birth, self.device),
-            upload(is_held, self.device),
+            stamp_ns, found.score, upload(begins, self.device), upload(is_held, self.device)
         )
-        slots = matched.copy()  # NEWCOMER is -1: without a slot
-        start = starts.cpu().numpy()
-        born = np.flatnonzero(start >= 0)
-        slots[start[born]] = born
-        slot = torch.full((len(is_kept),), -1, device=self.device)
-        slot[kept] = upload(slots, self.device)
-        return slot, born.tolist()
+        places = torch.arange(capacity, device=self.device)
+        slot = put(upload(slots, self.device), starts, places)
+        born = np.flatnonzero(starts.cpu().numpy() >= 0) if is_birth.any() else ()
+        return slot, [int(each) for each in born]
 
     def _remember(
         self, state: IaiState, seen: Perception, labels: Tensor, born: list[int]
@@ -240,15 +252,16 @@ class IaiMethod(NetworkMethod[Iai]):
     ) -> None:
         """Take what is to be seen of each track into the memory."""
         memory = state.memory
-        state.frames = state.frames + 1
-        is_seen = slot >= 0
-        sums = memory[_SUMS].index_add(0, slot[is_seen], classes[is_seen])
-        seen_now = torch.zeros_like(memory[_FRAMES]).index_fill(0, slot[is_seen], 1.0)
+        state.frames += 1
+        sums = add(memory[_SUMS], slot, classes)
+        seen_now = add(torch.zeros_like(memory[_FRAMES]), slot, torch.ones_like(classes[:, 0]))
         lived = seen_now if self.config.score == 'seen' else memory.occupied.float()
         memory.tensors[_SUMS] = sums
         memory.tensors[_FRAMES] = memory[_FRAMES] + lived
-        frames = state.frames if self.config.score == 'video' else memory[_FRAMES][:, None]
-        shares = sums / frames.clamp(min=1)
+        if self.config.score == 'video':
+            shares = sums / state.frames
+        else:
+            shares = sums / memory[_FRAMES][:, None].clamp(min=1)
         score = shares.amax(dim=1)
         boxes, is_visible = label_boxes(pixels, self.config.memory.capacity)
         is_shown = is_visible & (score >= self.config.min_score)
@@ -258,7 +271,7 @@ class IaiMethod(NetworkMethod[Iai]):
         """See `Method.save`."""
         network = {} if state.network is None else state.network._asdict()
         tensors = joined({'memory': state.memory.tensors, 'network': network})
-        return Snapshot({**tensors, 'frames': state.frames}, self.origin())
+        return Snapshot({**tensors, 'frames': torch.tensor(state.frames)}, self.origin())
 
     def restore(self, snapshot: Snapshot) -> IaiState:
         """See `Method.restore`."""
@@ -275,7 +288,7 @@ class IaiMethod(NetworkMethod[Iai]):
             options, channels = self.config.model, self._model.channels
             memory = memory_of(network, channels=channels, options=options)
             state.network = IaiMemory(*(value.to(self.device) for value in memory))
-        state.frames = frames.to(self.device)
+        state.frames = int(frames)
         return state
 
     def memory_use(self, state: IaiState) -> dict[str, int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from vis_ros.nn.condinst.head import places
@@ -22,7 +23,7 @@ class Detected(NamedTuple):
 
     Args:
         found: Best first.
-        masks: float tensor (N, H, W), soft masks at the size of the input.
+        masks: float tensor (N, H, W), soft masks at the size of the input; 0 where padding is.
         owned: Who owns which pixel of the input, and who is kept.
     """
 
@@ -54,4 +55,5 @@ def detect(
         where = places(*placement.padded, output.features.device)
         found = select(output, ids, 0, where, placement, config, ranking)
         masks = masks_of(output, 0, where, found.place)
+    masks = torch.where(found.is_real[:, None, None], masks, 0.0)
     return Detected(found, masks, owned_pixels(masks, config.min_own_share))

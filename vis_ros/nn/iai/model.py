@@ -22,6 +22,7 @@ from vis_ros.nn.iai.maskrcnn import ImageMaskRcnn, MaskRcnnOutput, region_config
 from vis_ros.nn.iai.memory import CELL, IaiMemory, Impression, begin, remember, resized
 from vis_ros.nn.precision import running_in
 from vis_ros.nn.yolact.backbone import AllTaps, Taps
+from vis_ros.ops.rows import rows_to_do
 
 _CHANNELS = {'small': 64}  # of the association block; 256 for all others
 
@@ -215,15 +216,18 @@ class Iai(nn.Module):
         long = memory.shown[..., identity] & memory.is_filled
         changes: dict[str, Tensor] = {}
         for name, where in (('short', short), ('long', long)):
+            row = rows_to_do(where.flatten())
+            if not self.options.identification or not len(row):
+                continue
             labels, value = getattr(memory, f'{name}_labels'), getattr(memory, f'{name}_value')
-            if self.options.identification and bool(where.any()):
-                before = labels[where]  # (R, H, W)
-                pixels = before == identity
-                after = before.masked_fill(pixels, self.options.ids)
-                change = self.bank.without(pixels, identity)
-                rest = value[where] + change @ self.association.block.to_value.weight.T
-                changes[f'{name}_labels'] = labels.index_put((where,), after)
-                changes[f'{name}_value'] = value.index_put((where,), rest)
+            flat_labels = labels.reshape(-1, *labels.shape[-2:])
+            flat_value = value.reshape(-1, *value.shape[-2:])
+            pixels = (flat_labels[row] == identity) & where.flatten()[row][:, None, None]
+            after = flat_labels[row].masked_fill(pixels, self.options.ids)
+            change = self.bank.without(pixels, identity)
+            rest = flat_value[row] + change @ self.association.block.to_value.weight.T
+            changes[f'{name}_labels'] = flat_labels.index_copy(0, row, after).view_as(labels)
+            changes[f'{name}_value'] = flat_value.index_copy(0, row, rest).view_as(value)
         shown = memory.shown.clone()
         shown[..., identity] = False
         return memory._replace(**changes, shown=shown)

@@ -16,6 +16,7 @@ from vis_ros.nn.iai.maskrcnn import ImageMaskRcnn, MaskRcnnOutput, input_size
 from vis_ros.nn.iai.selection import Found, competing
 from vis_ros.nn.maskrcnn import paste_soft
 from vis_ros.nn.picture import Placement, boxes_at_source
+from vis_ros.ops.nms import greedy_nms
 
 _MIN_SIDE = 0.01  # of boxes [px], torchvision's
 
@@ -30,7 +31,7 @@ def select_regions(
 ) -> Found:
     """Return the detections of one image of a batch.
 
-    The number of results depends on the values, so this synchronises with the device.
+    How many proposals an image has depends on what is seen, so this waits for the device.
 
     Args:
         output: Of the image model.
@@ -40,8 +41,6 @@ def select_regions(
         config: Thresholds.
         ranking: `first`, `later` or `average`, see `IaiOptions.ranking`.
     """
-    from torchvision.ops import nms  # slow to import, and not all methods need it
-
     place = torch.nonzero(output.image == image)[:, 0]
     classes = output.regions.classes[place].softmax(dim=1)[:, 1:]
     shares = classes.new_zeros(len(place), 0) if ids is None else ids[place]
@@ -49,9 +48,8 @@ def select_regions(
     boxes = boxes_of_class(output, place, classes)
     is_candidate &= ((boxes[:, 2:] - boxes[:, :2]) >= _MIN_SIDE).all(1)
     boxes = boxes_at_source(boxes, placement)
-    pick = torch.nonzero(is_candidate)[:, 0]
-    pick = pick[nms(boxes[pick], score[pick], config.max_overlap)[: config.limit]]
-    return Found(place[pick], boxes[pick], score[pick], classes[pick], shares[pick])
+    pick, is_real = greedy_nms(boxes, score, is_candidate, config.max_overlap, config.limit)
+    return Found(is_real, place[pick], boxes[pick], score[pick], classes[pick], shares[pick])
 
 
 def boxes_of_class(output: MaskRcnnOutput, place: Tensor, classes: Tensor) -> Tensor:

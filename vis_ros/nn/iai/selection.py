@@ -18,15 +18,17 @@ from vis_ros.nn.condinst.network import CondInstOutput
 from vis_ros.nn.condinst.selection import clipped_boxes, strongest
 from vis_ros.nn.iai.config import IaiSelection
 from vis_ros.nn.picture import Placement, boxes_at_source
+from vis_ros.ops.nms import greedy_nms
 
 _THRESHOLD = 0.5  # of masks
 _WEIGHTS = {'first': (1.0, 0.5), 'later': (0.5, 1.0), 'average': (0.5, 0.5)}  # class, identity
 
 
 class Found(NamedTuple):
-    """N detections of one image, best first.
+    """N detections of one image, best first; off the CPU `IaiSelection.limit` with padding.
 
     Args:
+        is_real: bool tensor (N,), whether a row is a detection.
         place: int64 tensor (N,), index over the places of all levels, or over all proposals.
         boxes: float tensor (N, 4), xyxy in pixels of the image.
         score: float tensor (N,), what they competed with.
@@ -34,6 +36,7 @@ class Found(NamedTuple):
         ids: float tensor (N, I), probabilities of the identities; I is 0 without identification.
     """
 
+    is_real: Tensor
     place: Tensor
     boxes: Tensor
     score: Tensor
@@ -50,9 +53,7 @@ def select(
     config: IaiSelection,
     ranking: str,
 ) -> Found:
-    """Return the detections of one image of a batch.
-
-    The number of results depends on the values, so this synchronises with the device.
+    """Return the detections of one image of a batch, without waiting for the device.
 
     Args:
         output: Of the image model.
@@ -63,8 +64,6 @@ def select(
         config: Thresholds.
         ranking: `first`, `later` or `average`, see `IaiOptions.ranking`.
     """
-    from torchvision.ops import nms  # slow to import, and not all methods need it
-
     dense = output.dense
     classes, centerness = dense.classes[image].sigmoid(), dense.centerness[image].sigmoid()
     place = strongest(classes.amax(1) * centerness, where.counts, config.top)
@@ -73,13 +72,11 @@ def select(
     score, is_candidate = competing(classes, shares, config, ranking)
     if ranking != 'average':
         score = score * centerness
-    pick = torch.nonzero(is_candidate)[:, 0]
-    boxes = clipped_boxes(output, image, place[pick], where, placement.picture)
+    boxes = clipped_boxes(output, image, place, where, placement.picture)
     boxes = boxes_at_source(boxes, placement)
-    best = nms(boxes, score[pick], config.max_overlap)[: config.limit]
-    pick, boxes = pick[best], boxes[best]
+    pick, is_real = greedy_nms(boxes, score, is_candidate, config.max_overlap, config.limit)
     weighted = classes[pick] * centerness[pick, None]
-    return Found(place[pick], boxes, score[pick], weighted, shares[pick])
+    return Found(is_real, place[pick], boxes[pick], score[pick], weighted, shares[pick])
 
 
 def competing(
@@ -136,9 +133,17 @@ def owned_pixels(masks: Tensor, min_share: float) -> Owned:
     inside = masks > _THRESHOLD
     owner = first_cover(inside)
     area = inside.flatten(1).sum(1)
-    own = torch.bincount(owner.flatten() + 1, minlength=count + 1)[1:]
+    own = _areas(owner + 1, count + 1)[1:]
     is_kept = (area > 0) & (own / area.clamp(min=1) >= min_share)
     return Owned(owner, is_kept)
+
+
+def _areas(labels: Tensor, count: int) -> Tensor:
+    """Return the pixels of each label, int64 (count,); labels are int64 and below count."""
+    if labels.device.type == 'cpu':
+        return torch.bincount(labels.flatten(), minlength=count)
+    areas = torch.zeros(count, dtype=torch.int64, device=labels.device)  # bincount would wait
+    return areas.index_add(0, labels.flatten(), torch.ones_like(labels.flatten()))
 
 
 def first_cover(inside: Tensor) -> Tensor:
