@@ -18,8 +18,7 @@ from vis_ros.methods.base import Method
 from vis_ros.nn.acceleration import accelerate
 from vis_ros.nn.inference import for_inference
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
-from vis_ros.ops.label_runs import LabelRuns
-from vis_ros.ops.transfer import download
+from vis_ros.ops.run_starts import download_runs
 from vis_ros.structures import Track
 from vis_ros.structures.options import differences, fixed_values, replace_config, values_of
 
@@ -132,8 +131,8 @@ def tracks_of_labels(
         memory: The memory after its update.
         has_probabilities: See `tracks_of`.
     """
-    t = download({'labels': labels, **{name: memory[name] for name in REPORTED}})
-    runs = LabelRuns(t['labels'], len(t['box']))
+    reported = {name: memory[name] for name in REPORTED}
+    runs, t = download_runs(labels, len(memory['box']), reported)
     return tracks_of(t, runs.rle, has_probabilities=has_probabilities)
 
 

@@ -31,8 +31,31 @@ class LabelRuns:
         np.not_equal(flat[1:], flat[:-1], out=is_start[1:])
         is_start[:: max(width, 1)] = True  # no run goes on in the next row
         start = np.flatnonzero(is_start)
-        end = np.append(start[1:], flat.size) if start.size else start
-        owner = flat[start]
+        self._sort(start, flat[start], labels.shape, count)
+
+    @classmethod
+    def of_starts(
+        cls, start: np.ndarray, owner: np.ndarray, size: tuple[int, int], count: int
+    ) -> LabelRuns:
+        """Return the runs of a label image of which only the starts are known.
+
+        Args:
+            start: Integer array (R,), pixel at which each run starts, ascending, row by row; a
+                row begins with a start.
+            owner: Integer array (R,), its label.
+            size: Rows and columns of the image.
+            count: Number of instances M.
+        """
+        runs = cls.__new__(cls)
+        runs._sort(start.astype(np.int64), owner, size, count)
+        return runs
+
+    def _sort(
+        self, start: np.ndarray, owner: np.ndarray, size: tuple[int, ...], count: int
+    ) -> None:
+        """Bring the runs in order of their owners."""
+        width = size[1]
+        end = np.append(start[1:], size[0] * width) if start.size else start
         mine = np.flatnonzero((owner > 0) & (owner <= count))
         mine = mine[np.argsort(owner[mine], kind='stable')]
         self._first = np.searchsorted(owner[mine], np.arange(1, count + 2))
