@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves, tree_unflatten
+from torch.utils._pytree import tree_leaves
 
-from vis_ros.nn.cuda_graphs import Recording
+from vis_ros.nn.cuda_graphs import Recording, copied, own_arguments
 
 
 class Recorder:
@@ -24,16 +24,16 @@ class Recorder:
         self.made: list[tuple[int, ...]] = []
         self.replays = 0
 
-    def __call__(self, function: Any, given: list[torch.Tensor], form: Any) -> Recording:
-        self.made.append(tuple(given[0].shape))
-        inputs = [torch.full_like(value, 7) for value in given]
-        args = tree_unflatten(inputs, form)
-        outputs = function(*args)
+    def __call__(self, function: Any, leaves: list[Any], form: Any) -> Recording:
+        inputs, call = own_arguments(leaves, form)
+        self.made.append(tuple(inputs[0].shape))
+        outputs = copied(call(function))
 
         def replay() -> None:
             self.replays += 1
-            fresh = tree_leaves(function(*args))
+            fresh = tree_leaves(call(function))
             for place, value in zip(tree_leaves(outputs), fresh, strict=True):
-                place.copy_(value)
+                if isinstance(place, torch.Tensor):
+                    place.copy_(value)
 
         return Recording(inputs, replay, outputs)

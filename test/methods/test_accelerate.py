@@ -7,6 +7,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+import lively_iai
+import lively_weights
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ from vis_ros.methods import METHODS
 from vis_ros.methods._learned import NetworkMethod
 from vis_ros.nn import acceleration, cuda_graphs
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.structures.options import build_config, options_of
+from vis_ros.structures.options import build_config, options_of, replace_config
 
 NETWORKS = [name for name, each in METHODS.items() if issubclass(each, NetworkMethod)]
 FORMS = {
@@ -82,13 +84,58 @@ def test_results_of_recordings_are_the_same(name: str, monkeypatch: pytest.Monke
     assert len(recorder.made) < recorder.replays
 
 
+def test_a_recorded_tracker_follows_options_and_restores(monkeypatch: pytest.MonkeyPatch) -> None:
+    def results(**options: Any) -> list[Any]:
+        cls = METHODS['rgnnvis']
+        config = build_config(cls.Config, options)
+        method: Any = cls(config, weights=lively_weights.loaded(), device='cpu')
+        state, found = method.init_state(), []
+        for index, frame in enumerate(lively_weights.frames(9)):
+            if index == 3:
+                method.config = replace_config(method.config, {'min_score': 0.3})
+            if index == 6:
+                state = method.restore(method.save(state))
+            state, (result,) = method.step(state, frame)
+            found.append(result)
+        return found
+
+    expected = results()
+    assert len({track.track_id for result in expected for track in result.tracks}) > 4
+    recorder = Recorder()
+    monkeypatch.setattr(cuda_graphs, 'record', recorder)
+    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+    assert results(accelerate='graphs') == expected
+    assert len(recorder.made) == 4  # detector, selection, tracker with each least score
+    assert recorder.replays == 9 * 2 + 8  # the frame after the restore goes without
+
+
+@pytest.mark.parametrize('options', [{}, {'detector': 'maskrcnn'}, {'association': False}])
+def test_recorded_identities_are_the_same(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def results(**given: Any) -> list[Any]:
+        cls = METHODS['iai']
+        config = build_config(cls.Config, given)
+        return run(cls(config, weights=lively_iai.loaded(options), device='cpu'), video)
+
+    video = lively_weights.frames(6)
+    expected = results()
+    assert len({track.track_id for result in expected for track in result.tracks}) > 9
+    recorder = Recorder()
+    monkeypatch.setattr(cuda_graphs, 'record', recorder)
+    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+    assert results(accelerate='graphs') == expected
+    assert recorder.replays > 6 * 3
+
+
 def test_what_is_recorded_does_not_depend_on_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder()
     monkeypatch.setattr(cuda_graphs, 'record', recorder)
     monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
     method: Any = Case('iai', (('model.detector', 'maskrcnn'),)).build(accelerate='graphs')
     run(method, street(6))
-    assert len(recorder.made) == len(method.dense) == 3
+    # the first frame, which has no memory, is recorded apart from the others
+    assert len(recorder.made) == len(method.dense) + 2 * len(method.recorded) == 7
 
 
 @pytest.mark.parametrize('name', ['deepsort', 'rgnnvis_pp'])

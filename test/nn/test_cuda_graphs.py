@@ -66,6 +66,16 @@ def test_types_nesting_and_precision_are_told_apart(recorder: Recorder) -> None:
     assert len(recorder.made) == 5
 
 
+def test_numbers_and_options_have_recordings_of_their_own(recorder: Recorder) -> None:
+    calls = RecordedCalls(lambda x, size, *, by: x.expand(size) * by)
+    one = torch.ones(1)
+    assert calls(one, (2,), by=3).tolist() == [3, 3]
+    assert calls(one, (2,), by=4).tolist() == [4, 4]
+    assert calls(2 * one, (2,), by=3).tolist() == [6, 6]
+    assert calls(one, (1,), by=3).tolist() == [3]
+    assert len(recorder.made) == 3
+
+
 def test_the_recordings_used_last_are_kept(recorder: Recorder) -> None:
     calls = RecordedCalls(torch.neg, limit=2)
     for size in (1, 2, 1, 3, 1, 2):

@@ -132,6 +132,11 @@ class TrackMemory:
         return self.tensors[name].numpy()
 
     @property
+    def is_restored(self) -> bool:
+        """Whether the next frame is the first one after a restore."""
+        return self._is_restored
+
+    @property
     def occupied(self) -> Tensor:
         """Bool tensor (M,): slots that hold a track."""
         return self['state'] != FREE

@@ -16,6 +16,7 @@ from vis_ros.memory.report import REPORTED, tracks_of
 from vis_ros.memory.snapshot import Snapshot, parts_of
 from vis_ros.methods.base import Method
 from vis_ros.nn.acceleration import accelerate
+from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.inference import for_inference
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.run_starts import download_runs
@@ -34,6 +35,8 @@ class NetworkMethod(Method, Generic[N]):
         has_background: Whether one of its rows is the background.
         dense: Names of the parts of the network that `accelerate` is for; those that an option
             leaves out are not missed.
+        recorded: Names of what else of the network runs as a CUDA graph where its dense parts do:
+            methods whose sizes only depend on those of their arguments, and that wait for nothing.
 
     Attributes:
         device: Device that the network runs on.
@@ -44,6 +47,7 @@ class NetworkMethod(Method, Generic[N]):
     class_tensor: ClassVar[str]
     has_background: ClassVar[bool] = False
     dense: ClassVar[tuple[str, ...]]
+    recorded: ClassVar[tuple[str, ...]] = ()
     device: torch.device
     accelerator: str
     _model: N
@@ -61,6 +65,9 @@ class NetworkMethod(Method, Generic[N]):
         self._model = for_inference(model, self.device)
         how = self.config.accelerate
         self.accelerator = accelerate(self._model, self.dense, how, self.device)
+        if self.accelerator == 'graphs':
+            for name in self.recorded:
+                setattr(self._model, name, RecordedCalls(getattr(self._model, name)))
 
     def count_classes(self, tensors: Mapping[str, Tensor]) -> int:
         """Return the number of classes that weights are for; 1 where nothing tells."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,13 +29,16 @@ from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.condinst import place, prepare
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.masks import at_source
+from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.iai import Iai, IaiMemory, IaiOptions, IaiSelection, Perception, memory_of
 from vis_ros.nn.iai.assignment import NEWCOMER, match, match_by_rank
-from vis_ros.nn.iai.detection import detect
+from vis_ros.nn.iai.detection import Detected, detect
 from vis_ros.nn.iai.model import count_classes
 from vis_ros.nn.iai.selection import Found, first_cover, labelled
+from vis_ros.nn.picture import Placement
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import label_boxes
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.rows import add, put, rows_to_do
 from vis_ros.ops.transfer import download, upload
 from vis_ros.structures import Frame, FrameResult
@@ -126,6 +130,12 @@ class IaiMethod(NetworkMethod[Iai]):
     summary = 'IAI: CondInst or Mask R-CNN, an identity head, and attention to earlier frames'
     source = 'Zhu et al. 2022'
     config: IaiConfig
+    recorded = ('associate', 'remember')
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        super().__init__(config, weights=weights, device=device)
+        if self.accelerator == 'graphs' and self.config.model.detector == 'condinst':
+            self._detect = RecordedCalls(self._detect)  # type: ignore[method-assign]
 
     @property
     def dense(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -172,9 +182,8 @@ class IaiMethod(NetworkMethod[Iai]):
         """Take what the network sees in a frame into the state; return the tracks."""
         placement = place(frame.height, frame.width, self._model.image.config)
         options = self.config.detections
-        found, masks, owned = detect(
-            self._model, seen, placement, options, is_first=state.frames == 0
-        )
+        said = seen._replace(encoded=None)  # the rest is of no use there
+        found, masks, owned = self._detect(said, placement, options, is_first=state.frames == 0)
         slot, born = self._assign(state, frame.stamp_ns, found, owned.is_kept)
         if seen.encoded is not None:
             ids = self.config.model.ids
@@ -187,6 +196,11 @@ class IaiMethod(NetworkMethod[Iai]):
         self._observe(state, frame.stamp_ns, pixels, found.classes, slot)
         tracks = tracks_of_labels(pixels, state.memory, has_probabilities=True)
         return FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
+
+    def _detect(
+        self, seen: Perception, placement: Placement, options: IaiSelection, *, is_first: bool
+    ) -> Detected:
+        return detect(self._model, seen, placement, options, is_first=is_first)
 
     def _assign(
         self, state: IaiState, stamp_ns: int, found: Found, is_kept: Tensor

@@ -65,6 +65,11 @@ class IfrMethod(NetworkMethod[Ifr]):
     class_tensor = 'decoder.classes.bias'
     dense = ('backbone', 'pixel_decoder')
 
+    @property
+    def recorded(self) -> tuple[str, ...]:  # type: ignore[override]
+        """See `NetworkMethod`; clips have too many lengths."""
+        return ('decode',) if self.config.mode == 'stream' else ()
+
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
         if weights is not None and weights.meta.get('part') == 'start':
             raise ValueError(f'{weights.source}: start of a training only, of vis_ros train ifr')

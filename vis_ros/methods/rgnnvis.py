@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,6 +24,7 @@ from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
 from vis_ros.methods.base import register_method
 from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.batches import one_of
+from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.config import RgnnOptions
 from vis_ros.nn.rgnn.masks import label_boxes, label_image
@@ -97,7 +100,15 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
     config: RgnnVisConfig
     class_tensor = 'detector.semantic.bias'
     dense = ('detector',)
+    recorded = ('select',)
     takes_batches = True
+
+    def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
+        super().__init__(config, weights=weights, device=device)
+        self._recorded: RecordedCalls | None = None
+        if self.accelerator == 'graphs':  # the tracker too: nothing of it has a changing size
+            self._recorded = RecordedCalls(self._moved)
+            self._scratch = self.init_state()  # whose tensors are those of the call at work
 
     def build(self) -> RgnnVis:
         """See `NetworkMethod.build`."""
@@ -168,22 +179,63 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
             detected: Of this one frame, on the device.
             frame: Only its stamp, name and size are looked at.
         """
-        look = self._model.tracker.look(detected.stride16, detected.stride32, detected.found)
-        size = (frame.height, frame.width)
-        labels = self.track(state, Seen(detected.found, look), frame.stamp_ns, size)
-        tracks = tracks_of_labels(labels, state.memory)
+        size, memory = (frame.height, frame.width), state.memory
+        if self._recorded is None or memory.is_restored:
+            labels = self._look_and_track(state, detected, frame.stamp_ns, size)
+        else:
+            stamp = upload(np.array(frame.stamp_ns), self.device)
+            memory.tensors, state.empty, labels = self._recorded(
+                memory.tensors, state.empty, detected, stamp, size, self.config.min_score
+            )
+        tracks = tracks_of_labels(labels, memory)
         return FrameResult(frame.stamp_ns, frame.frame_id, *size, tracks)
+
+    def _look_and_track(
+        self,
+        state: RgnnVisState,
+        detected: Detected,
+        stamp_ns: int | Tensor,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Return the owner of each pixel, see `track`."""
+        look = self._model.tracker.look(detected.stride16, detected.stride32, detected.found)
+        return self.track(state, Seen(detected.found, look), stamp_ns, size)
+
+    def _moved(
+        self,
+        tensors: dict[str, Tensor],
+        empty: Tracks,
+        detected: Detected,
+        stamp_ns: Tensor,
+        size: tuple[int, int],
+        min_score: float,
+    ) -> tuple[dict[str, Tensor], Tracks, Tensor]:
+        """Return memory, empty track and labels after a frame, as a function of tensors.
+
+        Args:
+            tensors: Of the memory before the frame.
+            empty: The empty track.
+            detected: Of the frame.
+            stamp_ns: int64 tensor (), stamp of the frame.
+            size: Rows and columns of the source image.
+            min_score: The option as it is now: what is recorded looks at it once.
+        """
+        assert min_score == self.config.min_score
+        state = RgnnVisState(self._scratch.memory, empty)
+        state.memory.tensors = dict(tensors)
+        labels = self._look_and_track(state, detected, stamp_ns, size)
+        return state.memory.tensors, state.empty, labels
 
     @torch.inference_mode()
     def track(
-        self, state: RgnnVisState, seen: Seen, stamp_ns: int, size: tuple[int, int]
+        self, state: RgnnVisState, seen: Seen, stamp_ns: int | Tensor, size: tuple[int, int]
     ) -> Tensor:
         """Take what the detector saw in a frame into the memory.
 
         Args:
             state: Its memory moves on.
             seen: Detections and appearances of one frame.
-            stamp_ns: Stamp of the frame.
+            stamp_ns: Stamp of the frame [ns].
             size: Rows H and columns W of the source image.
 
         Returns:
@@ -207,7 +259,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         return labels
 
     def _remember(
-        self, state: RgnnVisState, after: RgnnState, stamp_ns: int, labels: Tensor
+        self, state: RgnnVisState, after: RgnnState, stamp_ns: int | Tensor, labels: Tensor
     ) -> None:
         memory = state.memory
         for name, value in after.tracks._asdict().items():

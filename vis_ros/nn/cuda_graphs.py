@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 _WARM_UP = 3  # runs before a recording, in which libraries choose their kernels
 LIMIT = 16  # recordings that are kept; each holds the memory of all its steps
@@ -37,7 +37,8 @@ class RecordedCalls:
 
     Args:
         function: Takes tensors on one GPU, in any nesting, and gives tensors whose sizes depend on
-            theirs alone. It neither waits for the GPU nor looks at values.
+            theirs alone. It neither waits for the GPU nor looks at values. Whatever else it takes,
+            numbers or frozen options, is hashable: each value has a recording of its own.
         limit: Recordings that are kept, the latest used ones.
     """
 
@@ -46,20 +47,42 @@ class RecordedCalls:
         self._limit = limit
         self._known: OrderedDict[Hashable, Recording] = OrderedDict()
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """Return what the function gives."""
-        given, form = tree_flatten(args)
-        key = (str(form), *((tuple(x.shape), x.dtype) for x in given), *_mode(given[0].device))
+        leaves, form = tree_flatten((args, options))
+        given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        key = (str(form), *map(_kind, leaves), *_mode(given[0].device))
         if key not in self._known:
-            self._known[key] = record(self._function, given, form)
+            self._known[key] = record(self._function, leaves, form)
             if len(self._known) > self._limit:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         known = self._known[key]
-        for place, value in zip(known.inputs, given, strict=True):
-            place.copy_(value)
+        _copy(given, known.inputs)
         known.replay()
-        return tree_map(torch.clone, known.outputs)
+        return copied(known.outputs)
+
+
+def copied(nested: Any) -> Any:
+    """Return what a function gave with copies of its tensors."""
+    leaves, form = tree_flatten(nested)
+    values = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    places = [torch.empty_like(value) for value in values]
+    _copy(values, places)
+    own = iter(places)
+    return tree_unflatten([next(own) if isinstance(x, Tensor) else x for x in leaves], form)
+
+
+def _kind(leaf: Any) -> Hashable:
+    """Return what makes a recording fit for an argument."""
+    return (leaf.shape, leaf.dtype) if isinstance(leaf, Tensor) else leaf
+
+
+def _copy(values: Sequence[Tensor], places: Sequence[Tensor]) -> None:
+    """Copy tensors, those of a type together: a memory has dozens of small ones."""
+    for dtype in {value.dtype for value in values}:
+        pairs = [(p, v) for p, v in zip(places, values, strict=True) if v.dtype == dtype]
+        torch._foreach_copy_([place for place, _ in pairs], [value for _, value in pairs])
 
 
 def _mode(device: torch.device) -> tuple[Hashable, ...]:
@@ -72,11 +95,23 @@ def _mode(device: torch.device) -> tuple[Hashable, ...]:
     )
 
 
-def record(function: Callable[..., Any], given: list[Tensor], form: Any) -> Recording:
-    """Record a function for tensors like those given."""
-    inputs = [value.clone() for value in given]
+def own_arguments(leaves: list[Any], form: Any) -> tuple[list[Tensor], Callable[..., Any]]:
+    """Return copies of the tensors among flattened arguments, and what calls with them.
+
+    Args:
+        leaves: Flattened positional and named arguments.
+        form: How they are nested.
+    """
+    own = [leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    args, options = tree_unflatten(own, form)
+    inputs = [leaf for leaf in own if isinstance(leaf, Tensor)]
+    return inputs, lambda function: function(*args, **options)
+
+
+def record(function: Callable[..., Any], leaves: list[Any], form: Any) -> Recording:
+    """Record a function for arguments like those given; see `own_arguments`."""
+    inputs, call = own_arguments(leaves, form)
     device = inputs[0].device
-    args = tree_unflatten(inputs, form)
     is_mixed, low = torch.is_autocast_enabled(device.type), torch.get_autocast_dtype(device.type)
     # parameters in low precision that are kept for later calls would be gone by then
     with torch.autocast(device.type, low, enabled=is_mixed, cache_enabled=False):
@@ -84,9 +119,9 @@ def record(function: Callable[..., Any], given: list[Tensor], form: Any) -> Reco
         aside.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(aside):
             for _ in range(_WARM_UP):
-                function(*args)
+                call(function)
         torch.cuda.current_stream(device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            outputs = function(*args)
+            outputs = call(function)
     return Recording(inputs, graph.replay, outputs)

@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from vis_ros.nn.precision import running_in
 from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
 from vis_ros.nn.rgnn.network import Look, Rgnn
-from vis_ros.nn.yolact import DetectionSet, SelectionConfig, Yolact, rgnnvis_config, select
+from vis_ros.nn.yolact import (
+    DetectionSet,
+    SelectionConfig,
+    Yolact,
+    YolactOutput,
+    rgnnvis_config,
+    select,
+)
 
 _SMALL = {'embedding': 64, 'appearance': 64, 'look': 64, 'mask': 8}
 
@@ -75,6 +82,10 @@ class RgnnVis(nn.Module):
         """
         with torch.no_grad(), running_in(image.device, precision):
             output = self.detector(image)
+        return self.select(output, selection)
+
+    def select(self, output: YolactOutput, selection: SelectionConfig) -> Detected:
+        """Return what of the detector's maps the tracker looks at."""
         taps = output.taps
         found = select(self.detector, output, selection)
         return Detected(found, taps.stride16.float(), taps.stride32.float())
