@@ -3,6 +3,7 @@
 """From the memory's tensors to the tracks that leave a method."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -52,10 +53,21 @@ def tracks_of(
         has_probabilities: The class votes are probabilities, and leave as they are, whatever
             their sum. Otherwise each counts as its share of the sum.
     """
-    is_shown = (t['state'] != FREE) & ((t['misses'] == 0) | (t['state'] == TrackState.LOST))
-    slots = np.flatnonzero(is_shown)
-    slots = slots[np.lexsort((t['track_id'][slots], t['state'][slots] == TrackState.LOST))]
-    return tuple(_track(t, int(slot), mask_of, lost_boxes, has_probabilities) for slot in slots)
+    is_lost = t['state'] == TrackState.LOST
+    slots = np.flatnonzero((t['state'] != FREE) & ((t['misses'] == 0) | is_lost))
+    slots = slots[np.lexsort((t['track_id'][slots], is_lost[slots]))]
+    boxes = t['box'] if lost_boxes is None else np.where(is_lost[:, None], lost_boxes, t['box'])
+    shares = t['class_votes'][slots]
+    if not has_probabilities:
+        shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
+    best = np.argsort(-shares, axis=1, kind='stable')[:, :TOP_CLASSES]
+    values = {name: t[name][slots].tolist() for name in REPORTED if name != 'class_votes'}
+    values |= {'slot': slots.tolist(), 'box': boxes[slots].tolist(), 'best': best.tolist()}
+    values |= {'share': np.take_along_axis(shares, best, axis=1).tolist()}
+    return tuple(
+        _track(dict(zip(values, row, strict=True)), mask_of)
+        for row in zip(*values.values(), strict=True)
+    )
 
 
 REPORTED = (
@@ -72,31 +84,22 @@ REPORTED = (
 )
 
 
-def _track(
-    t: Mapping[str, np.ndarray],
-    slot: int,
-    mask_of: Callable[[int], Rle],
-    lost_boxes: np.ndarray | None,
-    has_probabilities: bool,
-) -> Track:
-    state = TrackState(int(t['state'][slot]))
-    is_lost = state == TrackState.LOST
-    box = t['box'][slot] if lost_boxes is None or not is_lost else lost_boxes[slot]
-    votes = t['class_votes'][slot]
-    shares = votes if has_probabilities else votes / max(float(votes.sum()), 1e-12)
-    best = np.argsort(-shares, kind='stable')[:TOP_CLASSES]
+def _track(row: Mapping[str, Any], mask_of: Callable[[int], Rle]) -> Track:
+    state, slot = TrackState(row['state']), row['slot']
     return Track(
-        track_id=int(t['track_id'][slot]),
+        track_id=row['track_id'],
         slot=slot,
         state=state,
-        class_id=int(best[0]),
-        score=float(t['score'][slot]),
-        box=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-        mask=Rle() if is_lost else mask_of(slot),
-        first_seen_ns=int(t['first_seen_ns'][slot]),
-        last_seen_ns=int(t['last_seen_ns'][slot]),
-        hits=int(t['hits'][slot]),
-        misses=int(t['misses'][slot]),
-        velocity_px_s=(float(t['velocity'][slot][0]), float(t['velocity'][slot][1])),
-        class_scores=tuple((int(k), float(shares[k])) for k in best if shares[k] > 0),
+        class_id=row['best'][0],
+        score=row['score'],
+        box=tuple(row['box']),
+        mask=Rle() if state == TrackState.LOST else mask_of(slot),
+        first_seen_ns=row['first_seen_ns'],
+        last_seen_ns=row['last_seen_ns'],
+        hits=row['hits'],
+        misses=row['misses'],
+        velocity_px_s=tuple(row['velocity']),
+        class_scores=tuple(
+            (k, x) for k, x in zip(row['best'], row['share'], strict=True) if x > 0
+        ),
     )

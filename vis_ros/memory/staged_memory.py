@@ -47,6 +47,8 @@ class StagedMemory(TrackMemory):
             int64 tensor (M,): for each slot the detection whose track starts there, or -1.
         """
         self._begin(stamp_ns)
+        if birth.device.type == 'cpu' and not bool(birth.any()):  # most frames: nothing to write
+            return torch.full_like(self['state'], -1)
         is_available = ~(self.occupied & is_held)
         slot, index, is_born = self._find_places(is_available, scores, birth)
         values: dict[str, Tensor | int] = dict.fromkeys(_ZERO_AT_BIRTH, 0)
