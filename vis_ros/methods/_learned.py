@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -132,7 +133,18 @@ def tracks_of_labels(
         memory: The memory after its update.
         has_probabilities: See `tracks_of`.
     """
-    t = download({'labels': labels, **{name: memory[name] for name in REPORTED}})
+    return tracks_brought(brought_down(labels, memory), has_probabilities=has_probabilities)
+
+
+def brought_down(labels: Tensor, memory: TrackMemory) -> dict[str, np.ndarray]:
+    """Return what `tracks_of_labels` needs, in one copy: `REPORTED`, and `labels`."""
+    return download({'labels': labels, **{name: memory[name] for name in REPORTED}})
+
+
+def tracks_brought(
+    t: Mapping[str, np.ndarray], *, has_probabilities: bool = False
+) -> tuple[Track, ...]:
+    """Return the tracks of what `brought_down` gave; see `tracks_of_labels`."""
     runs = LabelRuns(t['labels'], len(t['box']))
     return tracks_of(t, runs.rle, has_probabilities=has_probabilities)
 
