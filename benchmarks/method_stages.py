@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import steps
 import torch
 from bars import conclude
@@ -89,11 +90,12 @@ def _all_go_on(method: Any) -> AbstractContextManager[Any]:
     """Let each detection continue the track of its row, after the method has said which."""
     match = method._match
 
-    def matched(view: Any, known: Any, memory: Any, alive: torch.Tensor) -> torch.Tensor:
-        match(view, known, memory, alive)
-        if len(alive) not in (0, TRACKS):
-            raise RuntimeError(f'expected {TRACKS} tracks, got {len(alive)}')
-        return torch.arange(len(alive), device=alive.device)
+    def matched(view: Any, known: Any, memory: Any) -> np.ndarray:
+        match(view, known, memory)
+        count = int(known.is_real.sum())
+        if count not in (0, TRACKS):
+            raise RuntimeError(f'expected {TRACKS} tracks, got {count}')
+        return np.arange(count)
 
     return patch.object(method, '_match', matched)
 

@@ -3,6 +3,7 @@
 """One copy up, one copy down: what a step of a method makes the host wait for, without a GPU."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ import torch
 from coloured_world import Case
 from device_traffic import META, traffic
 
-from vis_ros.pipeline.build import build_method
+from vis_ros.methods import METHODS
+from vis_ros.nn.weights import LoadedWeights
 from vis_ros.structures import Frame
+from vis_ros.structures.options import build_config
 
 HEIGHT, WIDTH = 90, 160
 IMAGE = (HEIGHT, WIDTH, 3)
+ENLARGED = (2 * HEIGHT, 2 * WIDTH, 3)
 
 
 def frames(count: int) -> list[Frame]:
@@ -22,8 +26,8 @@ def frames(count: int) -> list[Frame]:
     return [Frame(image, (n + 1) * 100_000_000, 'camera') for n in range(count)]
 
 
-def on_meta(name: str):
-    method = Case(name).build()
+def on_meta(name: str, **options: Any):
+    method = Case(name).build(**options)
     method._model.to(META)
     method.device = META
     return method
@@ -81,23 +85,60 @@ def test_ifr_waits_for_its_choice_and_for_the_masks() -> None:
         assert len(counted.down) == 2, counted.down
 
 
+@pytest.mark.parametrize('association', ['edge', 'embedding', 'offset'])
+def test_visstg_waits_for_the_pairs_and_for_the_results(
+    association: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(  # all scores that come down are 0
+        'vis_ros.nn.visstg.association.assign_greedy', lambda cost, most: [(0, 1), (2, 0)]
+    )
+    method = on_meta('visstg', **{'model.association': association})
+    state = method.init_state()
+    capacity = method.config.memory.capacity
+    first, *others = frames(4)
+    with traffic() as counted:
+        state, _ = method.step(state, first)
+    assert len(counted.down) == 1, counted.down  # no tracks, no pairs
+    with traffic():
+        state.has_tracks = True
+        state, _ = method.step(state, others[0])  # more constants
+    for frame in others[1:]:
+        state.has_tracks = True
+        with traffic() as counted:
+            state, _ = method.step(state, frame)
+        assert counted.up == [ENLARGED, (capacity,), (2,)]  # all matches, and the real ones
+        assert counted.waited == []
+        assert len(counted.down) == 2, counted.down
+        assert not state.has_tracks  # it came down, as 0
+
+
 @pytest.mark.gpu
-def test_a_gpu_says_the_same() -> None:
+@pytest.mark.parametrize(
+    ('name', 'options', 'count'),
+    [
+        ('rgnnvis_pp', {}, 1),
+        ('visstg', {'detections.min_score': 0.0, 'tracking.birth_score': 0.0}, 2),
+    ],
+)
+def test_a_gpu_says_the_same(name: str, options: dict[str, Any], count: int) -> None:
     if not torch.cuda.is_available():
         pytest.skip('no CUDA device')
-    method = build_method('rgnnvis_pp', weights='synth_small', device='cuda')
+    config = build_config(METHODS[name].Config, options)
+    random = LoadedWeights({}, 'random', is_random=True)
+    method = METHODS[name](config, weights=random, device='cuda')
     state = method.init_state()
-    first, second = frames(2)
-    state, _ = method.step(state, first)
+    *others, last = frames(3)
+    for frame in others:
+        state, _ = method.step(state, frame)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always')
         torch.cuda.set_sync_debug_mode('warn')
         try:
-            method.step(state, second)
+            method.step(state, last)
         finally:
             torch.cuda.set_sync_debug_mode('default')
     waits = [str(each.message) for each in said if 'synchronizing' in str(each.message)]
-    assert len(waits) == 1, waits
+    assert len(waits) == count, waits
 
 
 def test_what_makes_the_host_wait_is_counted() -> None:

@@ -18,7 +18,7 @@ from test_contract import check_results
 import vis_ros
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods import METHODS, Method
-from vis_ros.nn.rgnn.masks import label_boxes
+from vis_ros.nn.rgnn.masks import owners_of
 from vis_ros.nn.rgnn.model import Detected, Seen
 from vis_ros.nn.rgnn.network import Look
 from vis_ros.nn.weights import LoadedWeights
@@ -167,10 +167,10 @@ def random_seen(method: Method, generator: torch.Generator) -> Seen:
 def test_boxes_of_labels_are_tight() -> None:
     labels = torch.zeros(5, 7, dtype=torch.int64)
     labels[1:3, 2:6], labels[4, 6] = 1, 3
-    boxes, is_visible = label_boxes(labels, 3)
+    _, boxes, is_visible, _ = owners_of(labels, 3)
     assert boxes.tolist() == [[2, 1, 6, 3], [0, 0, 0, 0], [6, 4, 7, 5]]
     assert is_visible.tolist() == [True, False, True]
-    assert label_boxes(labels * 0 + 2, 3)[0][1].tolist() == [0, 0, 7, 5]
+    assert owners_of(labels * 0 + 2, 3).boxes[1].tolist() == [0, 0, 7, 5]
 
 
 @pytest.mark.parametrize('precision', ['bfloat16', 'float16'])

@@ -14,12 +14,14 @@ from coloured_world import run, steps
 from lively_weights import HEIGHT, PERIOD_NS, WIDTH, frames
 from stream_laws import by_id, check_every_part_is_needed, check_interruption, check_min_score
 from test_contract import check_results
+from torch import Tensor
 from visstg_weights import CLASSES, QuickBackbone, loaded, quick_config
 
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods.visstg import VisstgConfig, VisstgMethod, VisstgState
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.structures import Frame, TrackState
+from vis_ros.ops.nms import nms_by_rounds
+from vis_ros.structures import Frame, FrameResult, TrackState
 from vis_ros.structures.options import build_config
 
 VARIANTS: list[dict[str, Any]] = [
@@ -56,6 +58,37 @@ def test_a_lively_stream_obeys_the_laws(variant: dict[str, Any]) -> None:
     assert states == {TrackState.ACTIVE, TrackState.LOST}
     for result in results:  # every pixel has one owner
         assert sum(track.mask.area_px for track in result.tracks) <= HEIGHT * WIDTH
+
+
+@pytest.mark.parametrize('variant', VARIANTS, ids=str)
+def test_fixed_sizes_give_the_same_tracks(
+    variant: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU all slots and all detections up to the limit are carried along."""
+    video, count = frames(16), []
+
+    def every(is_real: Tensor) -> Tensor:
+        count.append((len(is_real), int(is_real.sum())))
+        return torch.arange(len(is_real))
+
+    options = {'memory.lost_timeout_s': 0.5}  # so that slots become free again
+    compact = run(build(variant, **options), video)
+    for module in ('methods.visstg', 'nn.visstg.graph', 'nn.visstg.selection'):
+        monkeypatch.setattr(f'vis_ros.{module}.rows_to_do', every)
+    monkeypatch.setattr('vis_ros.nn.visstg.selection.greedy_nms', nms_by_rounds)
+    padded = run(build(variant, **options), video)
+    check_alike(compact, padded)
+    assert any(real < all_rows for all_rows, real in count)
+
+
+def check_alike(some: list[FrameResult], others: list[FrameResult]) -> None:
+    """Check that two streams have the same tracks; numbers and borders may differ by rounding."""
+    for a, b in zip(some, others, strict=True):
+        names = [[(t.track_id, t.slot, t.state, t.class_id) for t in r.tracks] for r in (a, b)]
+        assert names[0] == names[1]
+        for one, other in zip(a.tracks, b.tracks, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+            assert abs(one.mask.area_px - other.mask.area_px) <= 2
 
 
 def test_lost_instances_come_back_with_their_id() -> None:

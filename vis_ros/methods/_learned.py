@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +19,11 @@ from vis_ros.methods.base import Method
 from vis_ros.nn.acceleration import accelerate
 from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.inference import for_inference
+from vis_ros.nn.rgnn.masks import Owners
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
+from vis_ros.ops.label_runs import LabelRuns
 from vis_ros.ops.run_starts import download_runs
+from vis_ros.ops.transfer import download
 from vis_ros.structures import Track
 from vis_ros.structures.options import differences, fixed_values, replace_config, values_of
 
@@ -128,19 +132,33 @@ def known_parts_of(snapshot: Snapshot, *known: str) -> dict[str, dict[str, Tenso
     return parts_of(snapshot, *known)
 
 
-def tracks_of_labels(
-    labels: Tensor, memory: TrackMemory, *, has_probabilities: bool = False
-) -> tuple[Track, ...]:
-    """Return the tracks of the latest frame; they come down with their masks in one copy.
+class Brought(NamedTuple):
+    """What comes down from the device at the end of a frame.
 
     Args:
-        labels: int tensor (H, W) on the device: slot + 1 of each pixel's owner, or 0.
+        runs: Of the masks.
+        reported: `REPORTED` of the memory.
+    """
+
+    runs: LabelRuns
+    reported: dict[str, np.ndarray]
+
+    def tracks(self, *, has_probabilities: bool = False) -> tuple[Track, ...]:
+        """Return the tracks of the frame; see `tracks_of`."""
+        return tracks_of(self.reported, self.runs.rle, has_probabilities=has_probabilities)
+
+
+def brought_down(owners: Owners, memory: TrackMemory) -> Brought:
+    """Bring down the tracks of the latest frame with their masks, in one copy.
+
+    Args:
+        owners: Of the pixels: the slots of the tracks.
         memory: The memory after its update.
-        has_probabilities: See `tracks_of`.
     """
     reported = {name: memory[name] for name in REPORTED}
-    runs, t = download_runs(labels, len(memory['box']), reported)
-    return tracks_of(t, runs.rle, has_probabilities=has_probabilities)
+    if owners.runs is not None:
+        return Brought(owners.runs, download(reported))
+    return Brought(*download_runs(owners.labels, len(owners.boxes), reported))
 
 
 def _config_of_file(config: C, meta: Mapping[str, Any]) -> C:

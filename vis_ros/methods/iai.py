@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
-from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
+from vis_ros.methods._learned import NetworkMethod, brought_down
 from vis_ros.methods.base import register_method
 from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.condinst import place, prepare
@@ -37,7 +37,7 @@ from vis_ros.nn.iai.model import count_classes
 from vis_ros.nn.iai.selection import Found, first_cover, labelled
 from vis_ros.nn.picture import Placement
 from vis_ros.nn.precision import PRECISIONS
-from vis_ros.nn.rgnn.masks import label_boxes
+from vis_ros.nn.rgnn.masks import Owners, owners_of
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.rows import add, put, rows_to_do
 from vis_ros.ops.transfer import download, upload
@@ -193,8 +193,9 @@ class IaiMethod(NetworkMethod[Iai]):
         inside = at_source(masks[shown], placement.picture, placement.source) > 0.5
         inside &= (slot[shown] >= 0)[:, None, None]
         pixels = labelled(first_cover(inside), slot[shown] + 1, 0)
-        self._observe(state, frame.stamp_ns, pixels, found.classes, slot)
-        tracks = tracks_of_labels(pixels, state.memory, has_probabilities=True)
+        owners = owners_of(pixels, self.config.memory.capacity)
+        self._observe(state, frame.stamp_ns, owners, found.classes, slot)
+        tracks = brought_down(owners, state.memory).tracks(has_probabilities=True)
         return FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
 
     def _detect(
@@ -262,7 +263,7 @@ class IaiMethod(NetworkMethod[Iai]):
         )
 
     def _observe(
-        self, state: IaiState, stamp_ns: int, pixels: Tensor, classes: Tensor, slot: Tensor
+        self, state: IaiState, stamp_ns: int, owners: Owners, classes: Tensor, slot: Tensor
     ) -> None:
         """Take what is to be seen of each track into the memory."""
         memory = state.memory
@@ -277,9 +278,8 @@ class IaiMethod(NetworkMethod[Iai]):
         else:
             shares = sums / memory[_FRAMES][:, None].clamp(min=1)
         score = shares.amax(dim=1)
-        boxes, is_visible = label_boxes(pixels, self.config.memory.capacity)
-        is_shown = is_visible & (score >= self.config.min_score)
-        memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
+        is_shown = owners.is_visible & (score >= self.config.min_score)
+        memory.observe(stamp_ns, Observations(owners.boxes, score, shares), is_shown)
 
     def save(self, state: IaiState) -> Snapshot:
         """See `Method.save`."""

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
-from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
+from vis_ros.methods._learned import NetworkMethod, brought_down
 from vis_ros.methods.base import register_method
 from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.batches import one_of
 from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.config import RgnnOptions
-from vis_ros.nn.rgnn.masks import label_boxes, label_image
+from vis_ros.nn.rgnn.masks import Owners, label_image, owners_of
 from vis_ros.nn.rgnn.model import Detected, RgnnVis, Seen
 from vis_ros.nn.rgnn.state import RgnnState, Tracks
 from vis_ros.nn.weights import LoadedWeights
@@ -181,13 +181,13 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         """
         size, memory = (frame.height, frame.width), state.memory
         if self._recorded is None or memory.is_restored:
-            labels = self._look_and_track(state, detected, frame.stamp_ns, size)
+            owners = self._look_and_track(state, detected, frame.stamp_ns, size)
         else:
             stamp = upload(np.array(frame.stamp_ns), self.device)
-            memory.tensors, state.empty, labels = self._recorded(
+            memory.tensors, state.empty, owners = self._recorded(
                 memory.tensors, state.empty, detected, stamp, size, self.config.min_score
             )
-        tracks = tracks_of_labels(labels, memory)
+        tracks = brought_down(owners, memory).tracks()
         return FrameResult(frame.stamp_ns, frame.frame_id, *size, tracks)
 
     def _look_and_track(
@@ -196,7 +196,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         detected: Detected,
         stamp_ns: int | Tensor,
         size: tuple[int, int],
-    ) -> Tensor:
+    ) -> Owners:
         """Return the owner of each pixel, see `track`."""
         look = self._model.tracker.look(detected.stride16, detected.stride32, detected.found)
         return self.track(state, Seen(detected.found, look), stamp_ns, size)
@@ -209,8 +209,8 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         stamp_ns: Tensor,
         size: tuple[int, int],
         min_score: float,
-    ) -> tuple[dict[str, Tensor], Tracks, Tensor]:
-        """Return memory, empty track and labels after a frame, as a function of tensors.
+    ) -> tuple[dict[str, Tensor], Tracks, Owners]:
+        """Return memory, empty track and owners of pixels after a frame, as a function of tensors.
 
         Args:
             tensors: Of the memory before the frame.
@@ -223,13 +223,13 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         assert min_score == self.config.min_score
         state = RgnnVisState(self._scratch.memory, empty)
         state.memory.tensors = dict(tensors)
-        labels = self._look_and_track(state, detected, stamp_ns, size)
-        return state.memory.tensors, state.empty, labels
+        owners = self._look_and_track(state, detected, stamp_ns, size)
+        return state.memory.tensors, state.empty, owners._replace(runs=None)
 
     @torch.inference_mode()
     def track(
         self, state: RgnnVisState, seen: Seen, stamp_ns: int | Tensor, size: tuple[int, int]
-    ) -> Tensor:
+    ) -> Owners:
         """Take what the detector saw in a frame into the memory.
 
         Args:
@@ -239,7 +239,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
             size: Rows H and columns W of the source image.
 
         Returns:
-            int16 tensor (H, W) on the device: owner of each pixel, slot + 1, or 0.
+            Owners of the pixels, by the slots of their tracks.
         """
         tracker, memory = self._model.tracker, state.memory
         before = RgnnState(self._tracks(memory), state.empty)
@@ -255,11 +255,12 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         )
         scores = tracker.segment(after, seen.found, assigned)
         labels = label_image(scores[0], size, self.config.tracker.background_score)
-        self._remember(state, after, stamp_ns, labels)
-        return labels
+        owners = owners_of(labels, self.config.memory.capacity)
+        self._remember(state, after, stamp_ns, owners)
+        return owners
 
     def _remember(
-        self, state: RgnnVisState, after: RgnnState, stamp_ns: int | Tensor, labels: Tensor
+        self, state: RgnnVisState, after: RgnnState, stamp_ns: int | Tensor, owners: Owners
     ) -> None:
         memory = state.memory
         for name, value in after.tracks._asdict().items():
@@ -268,9 +269,8 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         state.empty = after.empty
         shares = after.tracks.logits[0].softmax(dim=-1)[:, 1:]  # (M, K - 1)
         score = shares.amax(dim=-1)
-        boxes, is_visible = label_boxes(labels, self.config.memory.capacity)
-        is_shown = is_visible & (score >= self.config.min_score)
-        memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
+        is_shown = owners.is_visible & (score >= self.config.min_score)
+        memory.observe(stamp_ns, Observations(owners.boxes, score, shares), is_shown)
 
     def _tracks(self, memory: StagedMemory) -> Tracks:
         """Return the network's part of the memory, (1, M, ...) each."""

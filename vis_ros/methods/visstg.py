@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vis_ros.memory import MemoryConfig, Observations, StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined, parts_of
-from vis_ros.methods._learned import NetworkMethod, tracks_of_labels
+from vis_ros.memory.track_memory import FREE
+from vis_ros.methods._learned import NetworkMethod, brought_down
 from vis_ros.methods.base import register_method
 from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.condinst import place, prepare, video_config
@@ -26,11 +28,12 @@ from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.head import places
 from vis_ros.nn.condinst.masks import CONTROLLERS
 from vis_ros.nn.precision import PRECISIONS, running_in
-from vis_ros.nn.rgnn.masks import label_boxes
+from vis_ros.nn.rgnn.masks import Owners, owners_of
 from vis_ros.nn.visstg import Scene, Visstg, VisstgOptions, VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.association import resolve
 from vis_ros.nn.visstg.instances import (
     Instances,
+    Known,
     View,
     instances_of,
     merged_masks,
@@ -39,6 +42,7 @@ from vis_ros.nn.visstg.instances import (
     view_of,
 )
 from vis_ros.nn.visstg.selection import Found, pixel_owners
+from vis_ros.ops.rows import add, put, rows_to_do
 from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import option
@@ -98,11 +102,13 @@ class VisstgState:
         memory: Tracks, and what is kept of their instances.
         scene: The last frame; None before the first.
         size: Rows and columns of the input of the last frame.
+        has_tracks: Whether a slot of the memory is taken; the host knows without asking a GPU.
     """
 
     memory: StagedMemory
     scene: Scene | None
     size: tuple[int, int]
+    has_tracks: bool
 
 
 @register_method('visstg')
@@ -131,7 +137,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
             device=self.device,
             extras=births,
         )
-        return VisstgState(memory, None, (0, 0))
+        return VisstgState(memory, None, (0, 0), False)
 
     @torch.inference_mode()
     def step(self, state: VisstgState, frame: Frame) -> tuple[VisstgState, list[FrameResult]]:
@@ -139,24 +145,23 @@ class VisstgMethod(NetworkMethod[Visstg]):
         memory, config = state.memory, self._model.config
         placement = place(frame.height, frame.width, config)
         image = prepare(frame.image, config, self.device)
-        alive = torch.nonzero(memory.occupied)[:, 0]
-        known = self._known(memory, alive)
-        is_lost = memory['misses'][alive] > 0
+        known = self._known(state)
         scene = state.scene if state.size == placement.padded else None
         view = view_of(
             self._model, self._look(image), known, scene, placement, self.config.detections
         )
-        match = self._match(view, known, memory, alive)
-        matched = torch.full_like(memory['track_id'], -1)
-        matched[alive] = match
-        slot = self._claim(memory, frame.stamp_ns, view.found, matched)
+        match = self._match(view, known, memory)
+        slot = self._claim(memory, frame.stamp_ns, view.found, known, match)
         merge = self.config.tracking.mask_merge
-        masks = merged_masks(self._model, view, known, is_lost, match, merge)
+        masks = merged_masks(self._model, view, known, match, merge)
         pixels = pixel_owners(masks, slot, placement)
         self._remember(memory, view, slot)
-        self._observe(memory, frame.stamp_ns, pixels)
+        owners = owners_of(pixels, self.config.memory.capacity)
+        self._observe(memory, frame.stamp_ns, owners)
         state.scene, state.size = view.output.scene(), placement.padded
-        tracks = tracks_of_labels(pixels, memory, has_probabilities=True)
+        down = brought_down(owners, memory)
+        state.has_tracks = bool((down.reported['state'] != FREE).any())
+        tracks = down.tracks(has_probabilities=True)
         result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
         return state, [result]
 
@@ -165,57 +170,57 @@ class VisstgMethod(NetworkMethod[Visstg]):
             levels = self._model.look(image)
         return tuple(level.float() for level in levels)
 
-    def _known(self, memory: StagedMemory, alive: Tensor) -> Instances:
-        """Return what is kept of the tracks in some slots (M,)."""
-        kept = {}
+    def _known(self, state: VisstgState) -> Known:
+        """Return the tracks before a frame, without any padding where there are none."""
+        memory, kept = state.memory, {}
+        slot = rows_to_do(memory.occupied)
+        slot = slot if state.has_tracks else slot[:0]
         for name, birth in unborn(self._model)._asdict().items():
             if birth.numel():
-                kept[name] = memory[_PREFIX + name][alive]
+                kept[name] = memory[_PREFIX + name][slot]
             else:
-                kept[name] = birth.to(self.device).expand(len(alive), 0)
-        return Instances(**kept)
+                kept[name] = torch.empty(len(slot), 0, device=self.device)
+        is_real = memory.occupied[slot]
+        return Known(slot, is_real, is_real & (memory['misses'][slot] > 0), Instances(**kept))
 
-    def _match(self, view: View, known: Instances, memory: StagedMemory, alive: Tensor) -> Tensor:
+    def _match(self, view: View, known: Known, memory: StagedMemory) -> np.ndarray:
         """Return the detection of each known track, int64 (M,), or -1."""
-        if not len(alive):
-            return alive
+        if not len(known.slot):
+            return np.empty(0, np.int64)
         pairs = pairs_of(self._model, view, known, self.config.tracking)
-        own = memory[_SUMS][alive].argmax(dim=1)
+        own = memory[_SUMS][known.slot].argmax(dim=1)
         is_same_class = own[:, None] == view.found.classes.argmax(dim=1)
-        return upload(resolve(pairs, is_same_class), self.device)
+        is_pair = known.is_real[:, None] & view.found.is_real
+        return resolve(pairs, is_same_class & is_pair)
 
-    def _claim(self, memory: StagedMemory, stamp_ns: int, found: Found, matched: Tensor) -> Tensor:
+    def _claim(
+        self, memory: StagedMemory, stamp_ns: int, found: Found, known: Known, match: np.ndarray
+    ) -> Tensor:
         """Return the slot of each detection, int64 (N,), or -1; new tracks get theirs."""
-        count = len(found.score)
-        slot = torch.full((count + 1,), -1, device=self.device)  # the last one is for nobody
-        slots = torch.arange(len(matched), device=self.device)
-        slot[torch.where(matched >= 0, matched, count)] = slots
-        is_birth = (slot[:count] < 0) & (found.score >= self.config.tracking.birth_score)
-        born = memory.claim(stamp_ns, found.score, is_birth, matched >= 0)
-        slot[torch.where(born >= 0, born, count)] = slots
-        return slot[:count]
+        slots = torch.arange(self.config.memory.capacity, device=self.device)
+        detection = upload(match, self.device)
+        slot = put(torch.full_like(found.place, -1), detection, known.slot)
+        is_held = put(torch.zeros_like(memory.occupied), known.slot, detection >= 0)
+        is_birth = found.is_real & (slot < 0)
+        is_birth &= found.score >= self.config.tracking.birth_score
+        born = memory.claim(stamp_ns, found.score, is_birth, is_held)
+        return put(slot, born, slots)
 
     def _remember(self, memory: StagedMemory, view: View, slot: Tensor) -> None:
         """Keep what was seen of each track."""
-        is_seen = slot >= 0
-        rows = slot[is_seen]
-        kept = instances_of(self._model, view)
-        for name, value in kept._asdict().items():
+        for name, value in instances_of(self._model, view)._asdict().items():
             if _PREFIX + name in memory.tensors:
-                old = memory[_PREFIX + name]
-                memory.tensors[_PREFIX + name] = old.index_copy(0, rows, value[is_seen])
-        memory.tensors[_SUMS] = memory[_SUMS].index_add(0, rows, view.found.classes[is_seen])
-        memory.tensors[_FRAMES] = memory[_FRAMES].index_add(
-            0, rows, torch.ones_like(view.found.score[is_seen])
-        )
+                memory.tensors[_PREFIX + name] = put(memory[_PREFIX + name], slot, value)
+        found = view.found
+        memory.tensors[_SUMS] = add(memory[_SUMS], slot, found.classes)
+        memory.tensors[_FRAMES] = add(memory[_FRAMES], slot, torch.ones_like(found.score))
 
-    def _observe(self, memory: StagedMemory, stamp_ns: int, pixels: Tensor) -> None:
+    def _observe(self, memory: StagedMemory, stamp_ns: int, owners: Owners) -> None:
         """Take what is to be seen of each track into the memory."""
         shares = memory[_SUMS] / memory[_FRAMES].clamp(min=1)[:, None]
         score = shares.amax(dim=1)
-        boxes, is_visible = label_boxes(pixels, self.config.memory.capacity)
-        is_shown = is_visible & (score >= self.config.min_score)
-        memory.observe(stamp_ns, Observations(boxes, score, shares), is_shown)
+        is_shown = owners.is_visible & (score >= self.config.min_score)
+        memory.observe(stamp_ns, Observations(owners.boxes, score, shares), is_shown)
 
     def save(self, state: VisstgState) -> Snapshot:
         """See `Method.save`."""
@@ -235,6 +240,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
             raise ValueError(f'tensors: unexpected {sorted(parts)}')
         if scene:
             state.scene, state.size = self._scene_of(scene)
+        state.has_tracks = bool(state.memory.occupied.any())
         return state
 
     def _scene_of(self, tensors: Mapping[str, Tensor]) -> tuple[Scene, tuple[int, int]]:

@@ -157,7 +157,7 @@ def found_in(output: Output, placement: Placement = WHOLE, **changes: Any) -> Fo
 
 def test_nothing_is_found_in_nothing() -> None:
     found = found_in(blank())
-    assert [len(part) for part in found] == [0, 0, 0, 0]
+    assert [len(part) for part in found] == [0] * 5
     assert found.classes.shape == (0, 3)
 
 
@@ -218,12 +218,17 @@ def test_the_surest_pairs_win() -> None:
 
 def test_embeddings_compete_with_being_new() -> None:
     tracks = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
-    found = by_embeddings(tracks, torch.tensor([[1.0, 0.5], [-1.0, -1.0], [0.0, 3.0]]))
+    detections = torch.tensor([[1.0, 0.5], [-1.0, -1.0], [0.0, 3.0]])
+    found = by_embeddings(tracks, detections, torch.tensor([True, True]))
     assert found.is_positive.tolist() == [[True, False, False], [True, False, True]]
     assert torch.allclose(
         found.score[:, 0], torch.tensor([0.0, 2.0, 1.0]).softmax(0)[1:], atol=1e-6
     )
     assert resolve(found, torch.ones(2, 3, dtype=torch.bool)).tolist() == [0, 2]
+    more = torch.cat((tracks, torch.full((2, 2), 7.0)))  # that would win, but are none
+    padded = by_embeddings(more, detections, torch.tensor([True, True, False, False]))
+    assert torch.allclose(padded.score[:2], found.score)
+    assert not padded.score[2:].any() and not padded.is_positive[2:].any()
 
 
 def test_offsets_lead_back() -> None:

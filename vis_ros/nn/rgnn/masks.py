@@ -7,6 +7,8 @@ Source: Johnander et al., section 3.4.2.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -191,25 +193,39 @@ class _Axis:
         return slice(start, stop), slice(self._low[start], self._high[stop - 1] + 1)
 
 
-def label_boxes(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
-    """Return the tight boxes of the owners of pixels.
+class Owners(NamedTuple):
+    """Who owns the pixels of an image, and where these are.
+
+    Args:
+        labels: Integer tensor (H, W), see `label_image`.
+        boxes: float32 tensor (M, 4), tight, xyxy in pixels, pixel i spans [i, i + 1); zeros for
+            tracks without a pixel.
+        is_visible: bool tensor (M,), tracks with a pixel.
+        runs: Of the labels, on a CPU; None elsewhere.
+    """
+
+    labels: Tensor
+    boxes: Tensor
+    is_visible: Tensor
+    runs: LabelRuns | None
+
+
+def owners_of(labels: Tensor, slots: int) -> Owners:
+    """Return where the pixels of each owner are.
 
     Args:
         labels: Integer tensor (H, W), see `label_image`.
         slots: Number of tracks M.
-
-    Returns:
-        float32 tensor (M, 4), xyxy in pixels, pixel i spans [i, i + 1), zeros for tracks without a
-        pixel; and bool tensor (M,), tracks with one.
     """
-    if labels.device.type == 'cpu':
-        boxes = torch.from_numpy(LabelRuns(labels.numpy(), slots).boxes)
-        return boxes.float(), boxes[:, 2] > boxes[:, 0]
-    return boxes_at_once(labels.long(), slots)
+    if labels.device.type != 'cpu':
+        return Owners(labels, *boxes_at_once(labels.long(), slots), None)
+    runs = LabelRuns(labels.numpy(), slots)
+    boxes = torch.from_numpy(runs.boxes)
+    return Owners(labels, boxes.float(), boxes[:, 2] > boxes[:, 0], runs)
 
 
 def boxes_at_once(labels: Tensor, slots: int) -> tuple[Tensor, Tensor]:
-    """Return what `label_boxes` does of int64 labels, without waiting for the device."""
+    """Return boxes, and which are visible, of int64 labels, without waiting for the device."""
     height, width = labels.shape
     rows = torch.arange(height, device=labels.device)[:, None]
     columns = torch.arange(width, device=labels.device)

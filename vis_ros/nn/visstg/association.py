@@ -72,14 +72,16 @@ def by_edges(model: Visstg, output: Output, place: Tensor, min_score: float) -> 
     return Pairs(score, is_edge[0] & (score >= min_score))
 
 
-def by_embeddings(tracks: Tensor, detections: Tensor) -> Pairs:
+def by_embeddings(tracks: Tensor, detections: Tensor, is_real: Tensor) -> Pairs:
     """Return a soft-max for each detection over the tracks, and 0 for being new.
 
     Args:
         tracks: float tensor (M, E).
         detections: float tensor (N, E).
+        is_real: bool tensor (M,), False for tracks that do not take part.
     """
     dots = tracks @ detections.T  # (M, N)
+    dots = torch.where(is_real[:, None], dots, -torch.inf)
     score = torch.cat((torch.zeros_like(dots[:1]), dots)).softmax(dim=0)[1:]
     return Pairs(score, dots > 0)
 
@@ -102,17 +104,18 @@ def displacements(output: Output, place: Tensor, level: Tensor, reach: float) ->
     return output.dense.cues[0, place].float() * strides(level)[:, None] * reach
 
 
-def resolve(pairs: Pairs, is_same_class: Tensor) -> np.ndarray:
+def resolve(pairs: Pairs, is_possible: Tensor) -> np.ndarray:
     """Return the detection of each track, int64 (M,), or -1; on the host.
 
-    Pairs of different classes are pruned. Where an instance has several positive pairs, only the
-    surest stays: pairs are taken in order of score, those of equal score in order of tracks.
+    Where an instance has several positive pairs, only the surest stays: pairs are taken in order
+    of score, those of equal score in order of tracks.
 
     Args:
         pairs: Scores.
-        is_same_class: bool tensor (M, N).
+        is_possible: bool tensor (M, N), False for pairs that are pruned: those of different
+            classes, and padding.
     """
-    host = download({'is_left': pairs.is_positive & is_same_class, 'score': pairs.score})
+    host = download({'is_left': pairs.is_positive & is_possible, 'score': pairs.score})
     cost = np.where(host['is_left'], -host['score'], np.inf)
     match = np.full(len(cost), -1)
     for track, detection in assign_greedy(cost, 0.0):

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from vis_ros.nn.condinst.config import STRIDES
 from vis_ros.nn.visstg.config import VisstgOptions
+from vis_ros.ops.rows import rows_to_do
 
 _SMALL = 0.1  # scale of the initial messages: a graph begins as nearly nothing
 
@@ -189,11 +190,7 @@ class _Links(NamedTuple):
 
 
 def _links(window: Window, levels: int, places: int, dtype: torch.dtype) -> _Links:
-    """Return the edges as a list.
-
-    On a CPU, where nothing has to be waited for, it holds only real ones; elsewhere all, so that
-    its length does not depend on values.
-    """
+    """Return the edges as a list: those that need work, see `rows_to_do`."""
     batch, tracks = window.place.shape[:2]
     device = window.place.device
     first = torch.arange(batch * tracks, device=device).view(batch, tracks, 1) * levels
@@ -201,13 +198,5 @@ def _links(window: Window, levels: int, places: int, dtype: torch.dtype) -> _Lin
     start = torch.arange(batch, device=device)[:, None, None] * places
     place = (window.place + start).flatten()
     is_edge = window.is_edge.flatten()
-    if _waits_for_nothing(device):
-        edge = torch.nonzero(is_edge)[:, 0]
-        track, place, is_edge = track[edge], place[edge], is_edge[edge]
-    else:
-        edge = torch.arange(len(is_edge), device=device)
-    return _Links(track, place, edge, is_edge[:, None].to(dtype))
-
-
-def _waits_for_nothing(device: torch.device) -> bool:
-    return device.type == 'cpu'
+    edge = rows_to_do(is_edge)
+    return _Links(track[edge], place[edge], edge, is_edge[edge, None].to(dtype))

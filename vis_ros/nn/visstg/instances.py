@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,8 @@ from vis_ros.nn.visstg.config import VisstgSelection, VisstgTracking
 from vis_ros.nn.visstg.heads import strides
 from vis_ros.nn.visstg.network import Levels, Output, Past, Scene, Visstg
 from vis_ros.nn.visstg.selection import Found, masks_of, select
-from vis_ros.ops.transfer import constant
+from vis_ros.ops.rows import put
+from vis_ros.ops.transfer import constant, upload
 
 
 class View(NamedTuple):
@@ -64,6 +66,22 @@ class Instances(NamedTuple):
     cues: Tensor
 
 
+class Known(NamedTuple):
+    """M tracks that a stream knows.
+
+    Args:
+        slot: int64 tensor (M,), their slots in the track memory.
+        is_real: bool tensor (M,), False for padding: slots without a track.
+        is_lost: bool tensor (M,), tracks that the last frame did not show; False for padding.
+        kept: What is kept of their instances; any numbers for padding.
+    """
+
+    slot: Tensor
+    is_real: Tensor
+    is_lost: Tensor
+    kept: Instances
+
+
 def unborn(model: Visstg) -> Instances:
     """Return an instance of zeros, without the dimension M."""
     options, channels = model.options, model.config.channels
@@ -81,7 +99,7 @@ def unborn(model: Visstg) -> Instances:
 def view_of(
     model: Visstg,
     levels: Levels,
-    known: Instances,
+    known: Known,
     scene: Scene | None,
     placement: Placement,
     config: VisstgSelection,
@@ -91,7 +109,7 @@ def view_of(
     Args:
         model: Network.
         levels: Its features of the frame.
-        known: Instances that the stream knows.
+        known: Tracks that the stream knows.
         scene: See `View`.
         placement: Of the image in the input.
         config: Which places become detections.
@@ -116,50 +134,49 @@ def instances_of(model: Visstg, view: View) -> Instances:
     )
 
 
-def past_of(known: Instances, placement: Placement) -> Past | None:
-    """Return instances as the graph sees them in an image; None where there are none."""
-    if not len(known.box):
+def past_of(known: Known, placement: Placement) -> Past | None:
+    """Return tracks as the graph sees them in an image; None where there are none."""
+    if not len(known.slot):
         return None
-    centre = (known.box[:, :2] + known.box[:, 2:]) / 2 * box_scale(placement, known.box)[:2]
-    is_real = torch.ones(1, len(centre), dtype=torch.bool, device=centre.device)
-    return Past(is_real, centre[None], known.nodes[None])
+    box = known.kept.box
+    centre = (box[:, :2] + box[:, 2:]) / 2 * box_scale(placement, box)[:2]
+    return Past(known.is_real[None], centre[None], known.kept.nodes[None])
 
 
-def pairs_of(model: Visstg, view: View, known: Instances, config: VisstgTracking) -> Pairs:
-    """Return how surely known instances are the detections of a frame."""
+def pairs_of(model: Visstg, view: View, known: Known, config: VisstgTracking) -> Pairs:
+    """Return how surely known tracks are the detections of a frame; anything for padding."""
     _, where, output, found, _ = view
     kind = model.options.association
     if kind == 'edge':
         return by_edges(model, output, found.place, config.match_score)
     if kind == 'embedding':
-        return by_embeddings(known.cues, output.dense.cues[0, found.place])
+        cues = output.dense.cues[0, found.place]
+        return by_embeddings(known.kept.cues, cues, known.is_real)
     level = where.level[found.place]
     moved = displacements(output, found.place, level, model.options.reach)
-    boxes = known.box * box_scale(view.placement, known.box)
+    boxes = known.kept.box * box_scale(view.placement, known.kept.box)
     return by_offsets(boxes, found.boxes, moved, config.min_overlap)
 
 
-def merged_masks(
-    model: Visstg, view: View, known: Instances, is_lost: Tensor, match: Tensor, kind: str
-) -> Tensor:
+def merged_masks(model: Visstg, view: View, known: Known, match: np.ndarray, kind: str) -> Tensor:
     """Return the soft masks (N, h, w) of all detections, stride 4.
 
     Args:
         model: Network.
         view: The frame.
-        known: M instances.
-        is_lost: bool tensor (M,), see `scene_with`.
-        match: int64 tensor (M,), detection of each instance, or -1.
+        known: M tracks.
+        match: int64 array (M,), detection of each track, or -1.
         kind: See `VisstgTracking.mask_merge`; new instances have nothing to merge.
     """
     _, where, output, found, scene = view
     own = output.dense.controllers[0, found.place]
     masks = masks_of(output, 0, where, found.place, own)
-    going_on = match[match >= 0]
-    if kind == 'own' or not model.options.propagation or scene is None or not len(going_on):
+    is_matched = match >= 0
+    if kind == 'own' or not model.options.propagation or scene is None or not is_matched.any():
         return masks
+    going_on = upload(match[is_matched], masks.device)
     place = found.place[going_on]
-    scene = scene_with(scene, known, is_lost, view)
+    scene = scene_with(scene, known, view)
     kernels = model.propagate(output.levels, scene, torch.zeros_like(place), place)
     warped = masks_of(output, 0, where, place, kernels)
     if kind == 'average':
@@ -167,25 +184,27 @@ def merged_masks(
     return masks.index_copy(0, going_on, warped)
 
 
-def scene_with(scene: Scene, known: Instances, is_lost: Tensor, view: View) -> Scene:
-    """Return the last frame with the mask networks of instances that it did not show.
+def scene_with(scene: Scene, known: Known, view: View) -> Scene:
+    """Return the last frame with the mask networks of tracks that it did not show.
 
     Args:
         scene: The last frame.
-        known: All instances.
-        is_lost: bool tensor (M,), instances that the last frame did not show. Where they lie at
-            one place with one that it did show, that one keeps its own.
+        known: All tracks. Where a lost one lies at one place with one that the last frame did
+            show, that one keeps its own.
         view: The current frame, of the same size.
     """
     placement, shapes = view.placement, [x.shape[2:] for x in view.output.levels]
-    sizes = constant(tuple(shapes), known.level, torch.int64)
-    start = torch.cat((sizes.new_zeros(1), sizes.prod(dim=1).cumsum(0)))[known.level]
-    size = sizes[known.level]  # rows, columns
-    point = known.point * box_scale(placement, known.box)[:2] / strides(known.level)[:, None]
+    kept = known.kept
+    sizes = constant(tuple(shapes), kept.level, torch.int64)
+    start = torch.cat((sizes.new_zeros(1), sizes.prod(dim=1).cumsum(0)))[kept.level]
+    size = sizes[kept.level]  # rows, columns
+    point = kept.point * box_scale(placement, kept.box)[:2] / strides(kept.level)[:, None]
     cell = point.floor().long().flip(1)  # row, column
     cell = torch.minimum(cell.clamp(min=0), size - 1)
     place = start + cell[:, 0] * size[:, 1] + cell[:, 1]
     before = scene.controllers[0]
-    after = before.index_copy(0, place[is_lost], known.kernels[is_lost])
-    after = after.index_copy(0, place[~is_lost], before[place[~is_lost]])
+    is_shown = known.is_real & ~known.is_lost
+    is_taken = put(is_shown.new_zeros(len(before)), torch.where(is_shown, place, -1), is_shown)
+    is_written = known.is_lost & ~is_taken[place]
+    after = put(before, torch.where(is_written, place, -1), kept.kernels)
     return scene._replace(controllers=after[None])

@@ -19,6 +19,8 @@ from vis_ros.nn.picture import Placement
 from vis_ros.nn.visstg.config import VisstgSelection
 from vis_ros.nn.visstg.heads import decoded
 from vis_ros.nn.visstg.network import Output, unflat
+from vis_ros.ops.nms import greedy_nms
+from vis_ros.ops.rows import rows_to_do
 from vis_ros.ops.transfer import constant
 
 _INSIDE = 0.5  # probability above which a pixel belongs to a mask
@@ -32,12 +34,14 @@ class Found(NamedTuple):
         boxes: float tensor (N, 4), xyxy in pixels of the input, inside the picture.
         score: float tensor (N,), probability of the best class.
         classes: float tensor (N, K), probabilities of the classes.
+        is_real: bool tensor (N,), False for padding, see `greedy_nms`.
     """
 
     place: Tensor
     boxes: Tensor
     score: Tensor
     classes: Tensor
+    is_real: Tensor
 
 
 def peaks(output: Output) -> Tensor:
@@ -62,8 +66,6 @@ def select(
 ) -> Found:
     """Return the detections of one image of a batch.
 
-    The number of results depends on the values, so this synchronises with the device.
-
     Args:
         output: Of the network.
         image: Index into the batch.
@@ -72,18 +74,15 @@ def select(
         config: Thresholds.
         reach: See `VisstgOptions.reach`.
     """
-    from torchvision.ops import nms  # slow to import
-
     score, place = peaks(output)[image].topk(min(config.top, len(where.xy)))
-    place = place[score > config.min_score]
-    score = score[: len(place)]
     index = torch.full_like(place, image)
     boxes = decoded(output.dense, index, place, where.xy[place], where.level[place], reach)
     limit = constant((placement.picture[1], placement.picture[0]) * 2, boxes)
     boxes = torch.minimum(boxes.clamp(min=0), limit)
-    best = nms(boxes, score, config.max_overlap)[: config.limit]
+    is_peak = score > config.min_score
+    best, is_real = greedy_nms(boxes, score, is_peak, config.max_overlap, config.limit)
     classes = output.dense.heat[image, place[best]].float().sigmoid()
-    return Found(place[best], boxes[best], score[best], classes)
+    return Found(place[best], boxes[best], score[best], classes, is_real)
 
 
 def masks_of(
@@ -113,8 +112,10 @@ def pixel_owners(masks: Tensor, slot: Tensor, placement: Placement) -> Tensor:
         slot: int64 tensor (N,), slots of the detections, or -1.
         placement: Of the image in the input.
     """
-    shown = torch.nonzero(slot >= 0)[:, 0]
-    soft = at_source(at_input(masks[shown]), placement.picture, placement.source)
+    is_shown = slot >= 0
+    shown = rows_to_do(is_shown)
+    soft = torch.where(is_shown[shown, None, None], masks[shown], 0.0)
+    soft = at_source(at_input(soft), placement.picture, placement.source)
     ground = soft.new_full((1, *soft.shape[1:]), _INSIDE)
     owner = torch.cat((ground, soft)).max(dim=0).indices
     return torch.cat((slot.new_zeros(1), slot[shown] + 1)).to(torch.int16)[owner]
