@@ -190,7 +190,7 @@ def scene_with(scene: Scene, known: Known, view: View) -> Scene:
     Args:
         scene: The last frame.
         known: All tracks. Where a lost one lies at one place with one that the last frame did
-            show, that one keeps its own.
+            show, that one keeps its own; where several lost ones lie, one of them is written.
         view: The current frame, of the same size.
     """
     placement, shapes = view.placement, [x.shape[2:] for x in view.output.levels]
