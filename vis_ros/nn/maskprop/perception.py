@@ -28,7 +28,7 @@ class Perceived(NamedTuple):
     Args:
         placement: Of the image in the input.
         view: See `MaskProp.view`.
-        found: N instances.
+        found: N instances, on the host.
         regions: float tensor (N, h, w), see `MaskProp.regions`.
         masks: N masks in the source image; empty ones too.
         looks: float tensor (N, D), embeddings of MaskTrack R-CNN; D is 0 without.
@@ -105,24 +105,20 @@ def understand(
     """
     placement = look.placement
     features = model.detector.pyramid(look.taps, supports, placement.padded, placement.picture)
-    (found,) = model.detector.detect(features, options)
+    (places,) = model.detector.detect(features, options)
+    found, host = places.brought_down()
     view = model.view(look.picture, features)
     size = (features.middle.shape[-2], features.middle.shape[-1])
     regions = model.regions(found, size)
-    masks = _frame_masks(model, look, found, options.mask_threshold)
-    return Perceived(placement, view, found, regions, masks, _looks(model, features, found))
-
-
-def _frame_masks(
-    model: MaskProp, look: Look, found: Instances, threshold: float
-) -> tuple[CropMask, ...]:
-    """Return the masks of the mask head, refined if the model does so, in the source image."""
-    masks, boxes, placement = found.masks, found.boxes, look.placement
+    looks = _looks(model, features, found)
     if model.options.refinement.enabled:
-        x = normalise(look.picture[None], placement.padded)
-        masks, boxes = model.refine(x, found)
-    boxes = boxes_at_source(boxes, placement).cpu()
-    return pasted_masks(masks.cpu(), boxes, placement.source, threshold)
+        refined = model.refine(normalise(look.picture[None], placement.padded), found)
+        masks, boxes = (part.cpu() for part in refined)
+    else:
+        masks, boxes = host.masks, host.boxes
+    boxes = boxes_at_source(boxes, placement)
+    pasted = pasted_masks(masks, boxes, placement.source, options.mask_threshold)
+    return Perceived(placement, view, host, regions, pasted, looks)
 
 
 def propagated_masks(maps: Tensor, placement: Placement, threshold: float) -> tuple[CropMask, ...]:
