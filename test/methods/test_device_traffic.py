@@ -80,14 +80,23 @@ def filled(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     return host
 
 
+MASKPROP: dict[str, tuple[dict[str, Any], int]] = {
+    'plain': ({}, 2),  # what is in a frame, and how clips overlap
+    'sampling': ({'model.sampling.enabled': True}, 2),
+    'refined': ({'model.refinement.enabled': True}, 3),
+    'boxes': ({'model.propagation.frame_masks': False}, 3),
+}
+
+
 @pytest.mark.parametrize('limit', [0, 5], ids=['nothing', 'something'])
+@pytest.mark.parametrize(('options', 'downs'), MASKPROP.values(), ids=MASKPROP)
 def test_maskprop_waits_for_what_is_there_and_for_whose_it_is(
-    limit: int, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], downs: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if limit:
         monkeypatch.setattr(detector, 'download', filled)
-    few = {'past': 1, 'detections.limit': limit or 1, 'detections.proposals': 20}
-    method = on_meta('maskprop', lookahead=1, **few)
+    few = {'past': 1, 'detections.limit': limit or 1, 'detections.proposals': 10}
+    method = on_meta('maskprop', lookahead=1, **few, **options)
     state = method.init_state()
     first, *others = frames(4)
     with traffic():
@@ -97,7 +106,7 @@ def test_maskprop_waits_for_what_is_there_and_for_whose_it_is(
             state, (result,) = method.step(state, frame)
         assert counted.up == [(180, 320, 3)]  # the picture
         assert counted.waited == []
-        assert len(counted.down) == 2, counted.down
+        assert len(counted.down) == downs, counted.down
         assert result.stamp_ns == number * 100_000_000
         assert [len(old.owners) for old in state.window.tracks] == [limit] * min(number, 2)
 

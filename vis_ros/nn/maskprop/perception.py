@@ -1,6 +1,11 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From an image to what the ring keeps of it: one pass of the detector for each frame."""
+"""From an image to what the ring keeps of it: one pass of the detector for each frame.
+
+On a GPU the host waits for what is in the frame, with refinement a second time for its masks.
+Where a cascade, the tracking branch of MaskTrack R-CNN or optical flow take part, it waits more
+often, within torchvision.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ from vis_ros.nn.maskprop.picture import normalise, place
 from vis_ros.nn.maskprop.source import dense_masks, maps_at_source, pasted_masks
 from vis_ros.nn.picture import Placement, boxes_at_source, scaled
 from vis_ros.nn.precision import running_in
-from vis_ros.ops.transfer import upload
+from vis_ros.ops.transfer import download, upload
 from vis_ros.structures import CropMask
 
 
@@ -112,8 +117,9 @@ def understand(
     regions = model.regions(found, size)
     looks = _looks(model, features, found)
     if model.options.refinement.enabled:
-        refined = model.refine(normalise(look.picture[None], placement.padded), found)
-        masks, boxes = (part.cpu() for part in refined)
+        masks, boxes = model.refine(normalise(look.picture[None], placement.padded), found)
+        down = download({'masks': masks, 'boxes': boxes})
+        masks, boxes = (torch.from_numpy(down[name]) for name in ('masks', 'boxes'))
     else:
         masks, boxes = host.masks, host.boxes
     boxes = boxes_at_source(boxes, placement)
