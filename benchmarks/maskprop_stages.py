@@ -26,6 +26,7 @@ from stages import machine
 
 from vis_ros.methods import maskprop
 from vis_ros.methods.maskprop import MaskPropMethod
+from vis_ros.nn import maskrcnn_fixed
 from vis_ros.nn.maskprop import perception
 from vis_ros.nn.maskprop.config import NETWORKS
 from vis_ros.structures import Frame
@@ -70,13 +71,16 @@ def places_of(method: MaskPropMethod) -> Sequence[tuple[Any, str, str]]:
     """Return where the stages of the method's steps end, but for the last one; see `noted`."""
     model, detector = method._model, method._model.detector
     sampling, cascade = detector.sampling, detector.cascade
-    heads = detector.roi_heads if cascade is None else cascade.stages[-1]
+    if cascade is None and method.device.type != 'cpu':
+        boxes: tuple[Any, str] = (maskrcnn_fixed, 'detections')
+    else:
+        boxes = (detector.stages[-1], 'postprocess_detections')
     places = [
         (perception, 'scaled', 'scaling'),
         (detector.backbone.body, 'forward', 'normalising, backbone'),
         (sampling, 'forward', 'supporting frames'),
         (detector.backbone.fpn, 'forward', 'FPN'),
-        (heads, 'postprocess_detections', 'RPN, boxes'),
+        (*boxes, 'RPN, boxes'),
         (detector, 'detect', 'masks'),
         (model, 'refine', 'refinement'),
         (perception, 'pasted_masks', 'masks in the image'),

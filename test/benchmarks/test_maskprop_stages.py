@@ -17,6 +17,7 @@ import maskprop_stages
 import steps
 
 from vis_ros.methods import maskprop
+from vis_ros.nn import maskrcnn_fixed
 from vis_ros.nn.maskprop import model as model_module
 from vis_ros.nn.maskprop import perception
 from vis_ros.nn.maskprop.config import MaskPropSizes
@@ -53,6 +54,14 @@ def test_every_step_has_all_stages_and_nothing_stays_patched(form: str) -> None:
     assert set(found) == {*STAGES, *more} and all(value >= 0 for value in found.values())
     assert before == (perception.scaled, perception.pasted_masks, maskprop.identity_scores)
     assert 'detect' not in vars(method._model.detector) and 'refine' not in vars(method._model)
+
+
+@pytest.mark.parametrize(('form', 'is_fixed'), [('plain', True), ('cascade', False)])
+def test_boxes_of_a_gpu_end_where_they_have_a_fixed_size(form: str, is_fixed: bool) -> None:
+    method = maskprop_stages.build('small', 'cpu', form, 1)
+    method.device = torch.device('meta')
+    (owner,) = (o for o, _, stage in maskprop_stages.places_of(method) if stage == 'RPN, boxes')
+    assert (owner is maskrcnn_fixed) == is_fixed
 
 
 @pytest.mark.parametrize('count', maskprop_stages.COUNTS)

@@ -21,7 +21,7 @@ from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
 from vis_ros.methods import METHODS, Method
 from vis_ros.nn.condinst import prepare
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.ops.nms import nms_by_rounds
+from vis_ros.ops.nms import nms_in_steps
 from vis_ros.structures import Frame, TrackState
 from vis_ros.structures.options import build_config
 
@@ -54,8 +54,8 @@ def test_fixed_sizes_give_the_same(form: dict[str, Any], monkeypatch: pytest.Mon
     video = frames(8)
     compact = run(build(form), video)
     assert len(by_id(compact)) > 8
-    monkeypatch.setattr('vis_ros.nn.iai.selection.greedy_nms', nms_by_rounds)
-    monkeypatch.setattr('vis_ros.nn.iai.regions.greedy_nms', nms_by_rounds)
+    monkeypatch.setattr('vis_ros.nn.iai.selection.greedy_nms', nms_in_steps)
+    monkeypatch.setattr('vis_ros.nn.iai.regions.greedy_nms', nms_in_steps)
     for place in ('vis_ros.methods.iai', 'vis_ros.nn.iai.model'):  # what a GPU does
         monkeypatch.setattr(f'{place}.rows_to_do', lambda is_real: torch.arange(len(is_real)))
     assert run(build(form), video) == compact

@@ -20,7 +20,7 @@ from visstg_weights import CLASSES, QuickBackbone, loaded, quick_config
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods.visstg import VisstgConfig, VisstgMethod, VisstgState
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.ops.nms import nms_by_rounds
+from vis_ros.ops.nms import nms_in_steps
 from vis_ros.structures import Frame, FrameResult, TrackState
 from vis_ros.structures.options import build_config
 
@@ -75,7 +75,7 @@ def test_fixed_sizes_give_the_same_tracks(
     compact = run(build(variant, **options), video)
     for module in ('methods.visstg', 'nn.visstg.graph', 'nn.visstg.selection'):
         monkeypatch.setattr(f'vis_ros.{module}.rows_to_do', every)
-    monkeypatch.setattr('vis_ros.nn.visstg.selection.greedy_nms', nms_by_rounds)
+    monkeypatch.setattr('vis_ros.nn.visstg.selection.greedy_nms', nms_in_steps)
     padded = run(build(variant, **options), video)
     check_alike(compact, padded)
     assert any(real < all_rows for all_rows, real in count)

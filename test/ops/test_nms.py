@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import nms
 
-from vis_ros.ops.nms import greedy_nms, nms_by_rounds
+from vis_ros.ops.nms import greedy_nms, nms_in_steps
 
 
 def boxes_of(corners: list[list[int]]) -> torch.Tensor:
@@ -34,7 +34,7 @@ def test_both_ways_are_torchvisions(
     assert kept[is_real].tolist() == expected
     assert len(kept) == len(expected)
 
-    kept, is_real = nms_by_rounds(boxes, scores, is_candidate, most, limit)
+    kept, is_real = nms_in_steps(boxes, scores, is_candidate, most, limit)
     assert kept.shape == is_real.shape == (limit,)
     assert kept[is_real].tolist() == expected
     assert is_real.tolist() == [n < len(expected) for n in range(limit)]
@@ -54,6 +54,6 @@ def test_equal_boxes_leave_the_first(dtype: torch.dtype) -> None:
     boxes = torch.tensor([[0, 0, 2, 2]] * 3, dtype=dtype)
     scores = torch.ones(3, dtype=dtype)
     is_candidate = torch.tensor([False, True, True])
-    for way in (greedy_nms, nms_by_rounds):
+    for way in (greedy_nms, nms_in_steps):
         kept, is_real = way(boxes, scores, is_candidate, 0.5, 2)
         assert kept[is_real].tolist() == [1]

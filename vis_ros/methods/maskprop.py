@@ -184,7 +184,7 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             threshold = self.config.detections.mask_threshold
             shown = propagated_masks(masks[:, place], centre.placement, threshold)
         found = content.found
-        entry = books.Entry(centre.stamp_ns, found.scores.cpu(), found.class_ids.cpu(), shown)
+        entry = books.Entry(centre.stamp_ns, found.scores, found.class_ids, shown)
         slots, tracks = self._enter(state, entry, scores, self.config.match_threshold)
         window.advance(masks, clip, slots)
         size = centre.placement.source
@@ -221,16 +221,16 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
     ) -> FrameResult:
         """Find the tracks of a frame as MaskTrack R-CNN does."""
         memory, found = state.memory, seen.found
-        class_ids, looks = found.class_ids.cpu(), seen.looks.cpu()
-        boxes = boxes_at_source(found.boxes, seen.placement).cpu().numpy()
+        class_ids, looks = found.class_ids, seen.looks.cpu()
+        boxes = boxes_at_source(found.boxes, seen.placement).numpy()
         cues = match_scores(
             identity_logits(looks, memory[books.LOOK]),
-            found.scores.cpu(),
+            found.scores,
             torch.from_numpy(iou_matrix(boxes, memory.view('box'))),
             class_ids[:, None] == memory[books.LABEL],
         )
         gain = torch.where(memory.occupied, cues[:, 1:] - cues[:, :1], -torch.inf)
-        entry = books.Entry(stamp_ns, found.scores.cpu(), class_ids, seen.masks)
+        entry = books.Entry(stamp_ns, found.scores, class_ids, seen.masks)
         slots, tracks = self._enter(state, entry, gain.numpy(), 0.0)
         books.learn_looks(memory, slots, looks, class_ids)
         return FrameResult(stamp_ns, frame_id, *seen.placement.source, tracks)

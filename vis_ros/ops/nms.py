@@ -30,10 +30,10 @@ def greedy_nms(
         place = torch.nonzero(is_candidate)[:, 0]
         kept = place[nms(boxes[place], scores[place], max_overlap)[:limit]]
         return kept, torch.ones_like(kept, dtype=torch.bool)
-    return nms_by_rounds(boxes, scores, is_candidate, max_overlap, limit)
+    return nms_in_steps(boxes, scores, is_candidate, max_overlap, limit)
 
 
-def nms_by_rounds(
+def nms_in_steps(
     boxes: Tensor, scores: Tensor, is_candidate: Tensor, max_overlap: float, limit: int
 ) -> tuple[Tensor, Tensor]:
     """Return what `greedy_nms` does, in as many rounds as boxes may be kept; N is the limit."""

@@ -22,7 +22,7 @@ from vis_ros.nn.visstg.instances import (
     view_of,
 )
 from vis_ros.nn.visstg.selection import pixel_owners
-from vis_ros.ops.nms import nms_by_rounds
+from vis_ros.ops.nms import nms_in_steps
 
 WHOLE = Placement(SIZE, SIZE, SIZE)
 
@@ -71,7 +71,7 @@ def test_padding_is_no_past() -> None:
 
 def test_what_is_kept_of_padding_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     model, config = network(), VisstgSelection(min_score=0.999, limit=3)
-    monkeypatch.setattr('vis_ros.nn.visstg.selection.greedy_nms', nms_by_rounds)
+    monkeypatch.setattr('vis_ros.nn.visstg.selection.greedy_nms', nms_in_steps)
     view = view_of(model, model.look(image()), nothing(), None, WHOLE, config)
     assert view.found.is_real.tolist() == [False] * 3
     assert [len(part) for part in instances_of(model, view)] == [3] * len(Instances._fields)

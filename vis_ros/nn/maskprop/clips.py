@@ -30,7 +30,7 @@ class Content:
     """What a frame holds until it was the centre of a clip.
 
     Args:
-        found: N instances.
+        found: N instances, on the host.
         regions: float tensor (N, h, w), where they are in the map of stride 8.
         masks: N masks in the source image.
         is_owed: Its result is waited for; not so after a restart.
@@ -227,7 +227,7 @@ def _frame(
     view = left.pop(f'{name}.view').to(device)
     if not is_pending:
         return Seen(stamp_ns, frame_id, place, view, None)
-    values = [left.pop(f'{name}.{key}').to(device) for key in Instances._fields]
+    values = [left.pop(f'{name}.{key}') for key in Instances._fields]
     regions = left.pop(f'{name}.regions').to(device)
     masks = _unpacked(left.pop(f'{name}.place'), left.pop(f'{name}.runs'))
     if {len(value) for value in (*values, regions)} != {len(masks)}:

@@ -2,22 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mask R-CNN of torchvision's parts, in two steps: features of a frame, and what is in them.
 
+On a GPU the heads of Mask R-CNN make nobody wait: what is in a frame has a fixed size until it is
+brought down. Those of a cascade go torchvision's way there too, and the host waits for each choice
+of boxes.
+
 Source: He et al., "Mask R-CNN", ICCV 2017; MaskProp, section 4.1; for its heads in the strongest
 form see `cascade`, for its backbone `sampling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
+from vis_ros.nn import maskrcnn_fixed
 from vis_ros.nn.maskprop.cascade import HybridCascade
 from vis_ros.nn.maskprop.config import LEVEL, DetectionOptions, MaskPropSizes, ModelOptions
 from vis_ros.nn.maskprop.sampling import SpatioTemporalSampling
 from vis_ros.nn.maskrcnn import image_list, mask_rcnn
 from vis_ros.nn.yolact.backbone import ResNetTaps
+from vis_ros.ops.transfer import download
 
 
 class Features(NamedTuple):
@@ -38,13 +46,19 @@ class Features(NamedTuple):
         """The level on which masks are propagated, (B, C, H / 8, W / 8)."""
         return self.levels[LEVEL]
 
+    def singles(self) -> Iterator[Features]:
+        """Yield the frames one by one."""
+        for b in range(len(self.middle)):
+            yield self._replace(levels={k: level[b : b + 1] for k, level in self.levels.items()})
+
 
 class Instances(NamedTuple):
     """N instances of one frame, best first.
 
     Args:
         boxes: float32 tensor (N, 4), xyxy in pixels of the input.
-        scores: float32 tensor (N,), probability of the class.
+        scores: float32 tensor (N,), probability of the class, above 0; 0 for empty places, that
+            come last and are only there until `brought_down`.
         class_ids: int64 tensor (N,), 0 is the first class.
         masks: float32 tensor (N, 28, 28), probabilities over the boxes.
     """
@@ -57,6 +71,13 @@ class Instances(NamedTuple):
     def select(self, index: Tensor) -> Instances:
         """Return the instances of an index or a bool tensor."""
         return Instances(*(value[index] for value in self))
+
+    def brought_down(self) -> tuple[Instances, Instances]:
+        """Return what there is without empty places: where it is, and on the host, in one copy."""
+        host = download(self._asdict())
+        count = np.count_nonzero(host['scores'])
+        down = (torch.from_numpy(host[name][:count]) for name in self._fields)
+        return Instances(*(value[:count] for value in self)), Instances(*down)
 
 
 class VideoMaskRcnn(nn.Module):
@@ -134,7 +155,13 @@ class VideoMaskRcnn(nn.Module):
         return [self.roi_heads] if self.cascade is None else self.cascade.stages
 
     def detect(self, features: Features, options: DetectionOptions) -> list[Instances]:
-        """Return the instances of each frame; the module must be in evaluation mode."""
+        """Return the instances of each frame; the module must be in evaluation mode.
+
+        With the heads of Mask R-CNN, on other devices than a CPU, there are `options.limit`
+        places for them, see `Instances`.
+        """
+        if self.cascade is None and features.middle.device.type != 'cpu':
+            return [self.detect_fixed(single, options) for single in features.singles()]
         images = image_list(features.levels, features.padded, features.picture)
         proposals = self._proposals(features, images, options)
         if self.cascade is not None:
@@ -142,6 +169,19 @@ class VideoMaskRcnn(nn.Module):
         else:
             found, _ = self.roi_heads(features.levels, proposals, images.image_sizes)
         return [_chosen(single, options) for single in found]
+
+    def detect_fixed(self, features: Features, options: DetectionOptions) -> Instances:
+        """Return what `detect` does of one frame, without a cascade, with nothing to wait for."""
+        levels, picture, heads = features.levels, features.picture, self.roi_heads
+        proposed = maskrcnn_fixed.proposals(
+            self.rpn, levels, features.padded, picture, options.proposals
+        )
+        found = maskrcnn_fixed.detections(heads, levels, proposed, picture)
+        is_likely = found.is_real & (found.scores >= options.score_threshold)
+        found = found._replace(is_real=is_likely).best(options.any_class_overlap, options.limit)
+        masks = maskrcnn_fixed.masks(heads, levels, found.boxes, found.labels, picture)
+        scores = torch.where(found.is_real, found.scores, 0.0)
+        return Instances(found.boxes, scores, found.labels - 1, masks)
 
     def masks(self, features: Features, boxes: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
         """Return masks over given boxes, probabilities (N, 28, 28) of each frame.

@@ -1,6 +1,11 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From an image to what the ring keeps of it: one pass of the detector for each frame."""
+"""From an image to what the ring keeps of it: one pass of the detector for each frame.
+
+On a GPU the host waits for what is in the frame, with refinement a second time for its masks.
+Where a cascade, the tracking branch of MaskTrack R-CNN or optical flow take part, it waits more
+often, within torchvision.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ from vis_ros.nn.maskprop.picture import normalise, place
 from vis_ros.nn.maskprop.source import dense_masks, maps_at_source, pasted_masks
 from vis_ros.nn.picture import Placement, boxes_at_source, scaled
 from vis_ros.nn.precision import running_in
-from vis_ros.ops.transfer import upload
+from vis_ros.ops.transfer import download, upload
 from vis_ros.structures import CropMask
 
 
@@ -28,7 +33,7 @@ class Perceived(NamedTuple):
     Args:
         placement: Of the image in the input.
         view: See `MaskProp.view`.
-        found: N instances.
+        found: N instances, on the host.
         regions: float tensor (N, h, w), see `MaskProp.regions`.
         masks: N masks in the source image; empty ones too.
         looks: float tensor (N, D), embeddings of MaskTrack R-CNN; D is 0 without.
@@ -105,24 +110,21 @@ def understand(
     """
     placement = look.placement
     features = model.detector.pyramid(look.taps, supports, placement.padded, placement.picture)
-    (found,) = model.detector.detect(features, options)
+    (places,) = model.detector.detect(features, options)
+    found, host = places.brought_down()
     view = model.view(look.picture, features)
     size = (features.middle.shape[-2], features.middle.shape[-1])
     regions = model.regions(found, size)
-    masks = _frame_masks(model, look, found, options.mask_threshold)
-    return Perceived(placement, view, found, regions, masks, _looks(model, features, found))
-
-
-def _frame_masks(
-    model: MaskProp, look: Look, found: Instances, threshold: float
-) -> tuple[CropMask, ...]:
-    """Return the masks of the mask head, refined if the model does so, in the source image."""
-    masks, boxes, placement = found.masks, found.boxes, look.placement
+    looks = _looks(model, features, found)
     if model.options.refinement.enabled:
-        x = normalise(look.picture[None], placement.padded)
-        masks, boxes = model.refine(x, found)
-    boxes = boxes_at_source(boxes, placement).cpu()
-    return pasted_masks(masks.cpu(), boxes, placement.source, threshold)
+        masks, boxes = model.refine(normalise(look.picture[None], placement.padded), found)
+        down = download({'masks': masks, 'boxes': boxes})
+        masks, boxes = (torch.from_numpy(down[name]) for name in ('masks', 'boxes'))
+    else:
+        masks, boxes = host.masks, host.boxes
+    boxes = boxes_at_source(boxes, placement)
+    pasted = pasted_masks(masks, boxes, placement.source, options.mask_threshold)
+    return Perceived(placement, view, host, regions, pasted, looks)
 
 
 def propagated_masks(maps: Tensor, placement: Placement, threshold: float) -> tuple[CropMask, ...]:
