@@ -20,9 +20,13 @@ from test_contract import check_results
 import vis_ros
 from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
 from vis_ros.methods import METHODS, Method, _learned
+from vis_ros.nn import maskrcnn_fixed
+from vis_ros.nn.maskprop.config import DetectionOptions
+from vis_ros.nn.maskprop.detector import Features, Instances, VideoMaskRcnn
 from vis_ros.nn.maskprop.overlap import soft_iou
 from vis_ros.nn.maskprop.perception import perceive
 from vis_ros.nn.weights import LoadedWeights
+from vis_ros.ops.nms import nms_by_rounds
 from vis_ros.ops.rle import from_crop
 from vis_ros.pipeline.session import TrackingSession
 from vis_ros.structures import Frame, FrameResult, Rle, TrackState
@@ -107,6 +111,27 @@ def test_a_stream_is_its_video(past: int, lookahead: int) -> None:
     assert len(set(names.values())) == len(names)
     lives = Counter(name for got in stream for name in got)
     assert len(lives) >= 3 and max(lives.values()) >= 4
+
+
+@pytest.mark.parametrize('options', [{}, {'model.refinement.enabled': True}], ids=str)
+def test_instances_with_empty_places_make_the_same_stream(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU."""
+    many = {'detections.limit': 60, 'detections.any_class_overlap': 0.5}
+    video, method = frames(8), build(past=2, lookahead=1, match_threshold=0.1, **many, **options)
+    expected = observed(run(method, video))
+    assert len({len(masks) for masks in expected}) > 1
+    assert max(len(masks) for masks in expected) < 60
+
+    def places(
+        self: VideoMaskRcnn, features: Features, options: DetectionOptions
+    ) -> list[Instances]:
+        return [self.detect_fixed(each, options) for each in features.singles()]
+
+    monkeypatch.setattr(VideoMaskRcnn, 'detect', places)
+    monkeypatch.setattr(maskrcnn_fixed, 'greedy_nms', nms_by_rounds)
+    assert observed(run(method, video)) == expected
 
 
 @pytest.mark.parametrize('lookahead', [0, 2])

@@ -79,7 +79,7 @@ def proposals(
         code = code[0].unflatten(0, (-1, 4)).permute(2, 3, 0, 1).reshape(-1, 4)
         own, rest = rest[: len(logit)], rest[len(logit) :]
         value, index = logit.topk(min(rpn.pre_nms_top_n(), len(logit)))
-        boxes = _decoded(rpn.box_coder, code[index], own[index], picture)[:, 0]
+        boxes = decoded(rpn.box_coder, code[index], own[index], picture)[:, 0]
         parts.append((boxes, value.sigmoid(), torch.full_like(index, level)))
     boxes, scores, labels = (torch.cat(part) for part in zip(*parts, strict=True))
     is_real = (scores >= rpn.score_thresh) & _is_large(boxes, rpn.min_size)
@@ -100,7 +100,7 @@ def detections(
     """
     cells = pooled(heads.box_roi_pool, levels, proposed.boxes, picture)
     logits, codes = heads.box_predictor(heads.box_head(cells))
-    boxes = _decoded(heads.box_coder, codes, proposed.boxes, picture)[:, 1:]  # no background
+    boxes = decoded(heads.box_coder, codes, proposed.boxes, picture)[:, 1:]  # no background
     scores = logits.softmax(dim=1)[:, 1:]
     is_real = (scores > heads.score_thresh) & _is_large(boxes, _MIN_SIDE)
     is_real = is_real & proposed.is_real[:, None]
@@ -160,7 +160,7 @@ def pooled(
     return result
 
 
-def _decoded(coder: Any, codes: Tensor, boxes: Tensor, picture: tuple[int, int]) -> Tensor:
+def decoded(coder: Any, codes: Tensor, boxes: Tensor, picture: tuple[int, int]) -> Tensor:
     """Return what torchvision's `BoxCoder` does, inside of the picture, float (N, K, 4).
 
     Args:
