@@ -37,6 +37,10 @@ def triton_or_skip() -> Any:
     return pytest.importorskip('triton', reason='Triton is not installed')
 
 
+def version_of(triton: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in triton.__version__.split('.')[:2])
+
+
 @pytest.fixture
 def device() -> torch.device:
     """Return where the kernels run: a GPU, or the CPU in Triton's interpreter."""
@@ -154,7 +158,9 @@ def test_twin_boxes_that_are_all_alike_or_none(device: torch.device, count: int)
 
 
 def test_the_interpreter_agrees_with_the_twins() -> None:
-    triton_or_skip()
+    triton = triton_or_skip()
+    if version_of(triton) < (3, 9):  # 3.0 and 3.3 fail with NumPy 2.4, those between are untried
+        pytest.skip(f'the interpreter of Triton {triton.__version__} may fail with new NumPy')
     command = [
         sys.executable,
         '-m',
@@ -223,8 +229,7 @@ def test_kernels_compile_for_a_gpu_that_is_not_here(
 ) -> None:
     """Triton makes an argument that is 1 a constant, so that form is compiled too."""
     triton = triton_or_skip()
-    version = tuple(int(part) for part in triton.__version__.split('.')[:2])
-    if version < (3, 3):
+    if version_of(triton) < (3, 3):
         pytest.skip(f'Triton {triton.__version__} names the constants of a kernel otherwise')
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource

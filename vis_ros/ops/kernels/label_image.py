@@ -12,6 +12,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.language import constexpr
 
 _BLOCK = 512  # pixels of a program
 
@@ -61,7 +62,7 @@ def label_pixels(
     row_scale,
     column_scale,
     background,
-    block: tl.constexpr,
+    block: constexpr,
 ):
     """Write the owners of `block` pixels in a row; see `label_image`."""
     pixel = tl.program_id(0) * block + tl.arange(0, block)

@@ -12,6 +12,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.language import constexpr
 
 _BLOCK = 128  # boxes of a program, compared with 32 others
 
@@ -68,7 +69,7 @@ def greedy_nms(
 
 
 @triton.jit
-def mark_overlaps(boxes, order, count, bits, words, max_overlap, block: tl.constexpr):
+def mark_overlaps(boxes, order, count, bits, words, max_overlap, block: constexpr):
     """Set bit k of `bits[i, w]` where the boxes at places i and 32 w + k overlap too much.
 
     Places are those of `order`. Words are written that the second kernel reads: of candidates,
@@ -114,8 +115,8 @@ def keep_best(
     is_real,
     words,
     limit,
-    block_words: tl.constexpr,
-    block_limit: tl.constexpr,
+    block_words: constexpr,
+    block_limit: constexpr,
 ):
     """Write the boxes that stay, best first, and padding; see `greedy_nms`."""
     number = tl.load(count).to(tl.int32)
