@@ -1,59 +1,98 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Greedy NMS of a fixed size against torchvision's."""
+"""Greedy NMS on a CPU, and its plain-torch form of fixed size; the kernel: test_kernels.py."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from torchvision.ops import nms
 
-from vis_ros.ops.nms import greedy_nms, nms_in_steps
+from vis_ros.ops.nms import float32_below, greedy_nms, nms_in_steps
+
+BOXES = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 5, 10], [20, 0, 30, 10]]).float()
+SCORES = torch.tensor([0.5, 0.9, 0.7, 0.7])
+ALL = torch.ones(4, dtype=torch.bool)
 
 
-def boxes_of(corners: list[list[int]]) -> torch.Tensor:
-    boxes = torch.tensor(corners, dtype=torch.float32).reshape(-1, 4)
-    return torch.cat((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), dim=1)
+def on_grid(seed: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return boxes, scores and candidates with many overlaps and scores that are equal."""
+    generator = torch.Generator().manual_seed(seed)
+    corners = torch.randint(0, 12, (count, 2), generator=generator)
+    sides = torch.randint(0, 7, (count, 2), generator=generator)
+    scores = torch.randint(-3, 4, (count,), generator=generator) / 4
+    scores[torch.rand(count, generator=generator) < 0.05] = -math.inf
+    is_candidate = torch.rand(count, generator=generator) < 0.8
+    return torch.cat((corners, corners + sides), dim=1).float(), scores, is_candidate
 
 
-numbers = st.lists(st.integers(0, 12), min_size=4, max_size=4)
-cases = st.lists(st.tuples(numbers, st.integers(0, 4), st.booleans()), max_size=12)
+def expected(
+    boxes: Tensor, scores: Tensor, is_candidate: Tensor, max_overlap: float, limit: int
+) -> tuple[list[int], list[bool]]:
+    """Return what torchvision says of the candidates alone, with padding."""
+    pick = torch.nonzero(is_candidate)[:, 0]
+    best = pick[nms(boxes[pick], scores[pick], max_overlap)].tolist()[:limit]
+    padding = limit - len(best)
+    return best + [0] * padding, [True] * len(best) + [False] * padding
 
 
-@given(cases, st.sampled_from([0.1, 0.45, 0.9]), st.integers(1, 14))
-def test_both_ways_are_torchvisions(
-    case: list[tuple[list[int], int, bool]], most: float, limit: int
-) -> None:
-    boxes = boxes_of([[x, y, w + 1, h + 1] for (x, y, w, h), _, _ in case])
-    scores = torch.tensor([score for _, score, _ in case], dtype=torch.float32)
-    is_candidate = torch.tensor([chosen for _, _, chosen in case], dtype=torch.bool)
-    place = torch.nonzero(is_candidate)[:, 0]
-    expected = place[nms(boxes[place], scores[place], most)][:limit].tolist()
-
-    kept, is_real = greedy_nms(boxes, scores, is_candidate, most, limit)
-    assert kept[is_real].tolist() == expected
-    assert len(kept) == len(expected)
-
-    kept, is_real = nms_in_steps(boxes, scores, is_candidate, most, limit)
-    assert kept.shape == is_real.shape == (limit,)
-    assert kept[is_real].tolist() == expected
-    assert is_real.tolist() == [n < len(expected) for n in range(limit)]
-    assert kept[~is_real].tolist() == [0] * (limit - len(expected))
+def test_better_boxes_suppress_others() -> None:
+    index, is_real = greedy_nms(BOXES, SCORES, ALL, 0.5, 4)
+    assert index.dtype == torch.int64 and is_real.dtype == torch.bool
+    assert index.tolist() == [1, 2, 3] and is_real.all()
+    index, is_real = nms_in_steps(BOXES, SCORES, ALL, 0.5, 4)
+    assert index.tolist() == [1, 2, 3, 0] and is_real.tolist() == [True, True, True, False]
+    index, is_real = greedy_nms(BOXES, SCORES, torch.tensor([True, False, True, True]), 0.4, 2)
+    assert index.tolist() == [2, 3] and is_real.all()
 
 
-def test_nothing_waits_for_the_values() -> None:
-    meta = torch.device('meta')  # its tensors have no values
-    boxes, scores = torch.empty(9, 4, device=meta), torch.empty(9, device=meta)
-    is_candidate = torch.empty(9, dtype=torch.bool, device=meta)
-    kept, is_real = greedy_nms(boxes, scores, is_candidate, 0.5, 4)
-    assert kept.shape == is_real.shape == (4,)
+@pytest.mark.parametrize('count', [0, 4])
+def test_without_candidates_nothing_is_kept(count: int) -> None:
+    nobody = torch.zeros(count, dtype=torch.bool)
+    for limit in (0, 1, 3):
+        index, is_real = greedy_nms(BOXES[:count], SCORES[:count], nobody, 0.5, limit)
+        assert index.shape == is_real.shape == (0,)
+        if count and limit:
+            index, is_real = nms_in_steps(BOXES[:count], SCORES[:count], nobody, 0.5, limit)
+            assert index.tolist() == [0] * limit and is_real.tolist() == [False] * limit
 
 
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_equal_boxes_leave_the_first(dtype: torch.dtype) -> None:
-    boxes = torch.tensor([[0, 0, 2, 2]] * 3, dtype=dtype)
-    scores = torch.ones(3, dtype=dtype)
-    is_candidate = torch.tensor([False, True, True])
-    for way in (greedy_nms, nms_in_steps):
-        kept, is_real = way(boxes, scores, is_candidate, 0.5, 2)
-        assert kept[is_real].tolist() == [1]
+@pytest.mark.parametrize(('count', 'limit'), [(0, 3), (4, 0), (4, 3)])
+def test_off_the_cpu_there_is_padding_and_nothing_waits_for_values(count: int, limit: int) -> None:
+    given = (part[:count].to('meta') for part in (BOXES, SCORES, ALL))
+    index, is_real = greedy_nms(*given, 0.5, limit)
+    assert index.shape == is_real.shape == (limit,)
+    assert (index.dtype, is_real.dtype) == (torch.int64, torch.bool)
+
+
+def test_a_negative_limit_is_an_error() -> None:
+    with pytest.raises(ValueError, match='limit: expected 0 or more, got -1'):
+        greedy_nms(BOXES, SCORES, ALL, 0.5, -1)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(0, 60),
+    max_overlap=st.sampled_from([0.0, 0.1, 1 / 3, 0.5, 0.6, 0.7, 1.0]),
+    limit=st.integers(0, 70),
+)
+def test_all_ways_equal_torchvision(seed: int, count: int, max_overlap: float, limit: int) -> None:
+    case = on_grid(seed, count)
+    said = expected(*case, max_overlap, limit)
+    found = greedy_nms(*case, max_overlap, limit)
+    kept = sum(said[1])
+    assert found[0].tolist() == said[0][:kept] and found[1].tolist() == [True] * kept
+    if count and limit:
+        found = nms_in_steps(*case, float32_below(max_overlap), limit)
+        assert (found[0].tolist(), found[1].tolist()) == said
+
+
+@given(st.floats(-2, 2))
+def test_float32_below_is_the_nearest_from_below(number: float) -> None:
+    found = float32_below(number)
+    assert found == np.float32(found) and found <= number
+    assert float(np.nextafter(np.float32(found), np.float32(np.inf))) > number

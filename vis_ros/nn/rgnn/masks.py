@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from vis_ros.nn.rgnn.config import RgnnSizes
 from vis_ros.nn.yolact.selection import DetectionSet
+from vis_ros.ops import kernels
 from vis_ros.ops.label_runs import LabelRuns
 
 UNSEEN = -20.0  # score of tracks without a detection
@@ -123,7 +124,11 @@ def label_image(scores: Tensor, size: tuple[int, int], background: float) -> Ten
         size: Rows H and columns W of the image.
         background: Score of the background.
     """
-    work = _labels_track_by_track if scores.device.type == 'cpu' else labels_at_once
+    if scores.device.type == 'cpu':
+        return _labels_track_by_track(scores, size, background)
+    work = labels_at_once
+    if kernels.can_run(scores.device):
+        from vis_ros.ops.kernels.label_image import label_image as work
     return work(scores, size, background)
 
 
