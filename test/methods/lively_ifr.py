@@ -26,7 +26,7 @@ LOW = {'detections.score_threshold': 0.45, 'detections.birth_score': 0.55}
 COLOURS = ((250, 9, 0), (200, 99, 9), (150, 200, 30), (90, 9, 240), (60, 80, 90))
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')  # not longer: others test the network as it is
 def tiny() -> Iterator[None]:
     """Make the network `small` tiny."""
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from vis_ros.ops import run_starts as module
 from vis_ros.ops.label_runs import LabelRuns
-from vis_ros.ops.run_starts import download_runs, run_starts
+from vis_ros.ops.rle import encode
+from vis_ros.ops.run_starts import download_masks, download_runs, run_starts
 
 SIZES = shapes.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 
@@ -61,3 +62,8 @@ def test_one_copy_comes_down_from_a_device_without_values() -> None:
     labels = torch.empty(4, 999, dtype=torch.int16, device='meta')
     start, owner, total = run_starts(labels, 20)
     assert (start.dtype, owner.dtype, total.shape) == (torch.int32, torch.int16, ())
+
+
+@given(shapes.arrays(bool, shapes.array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=6)))
+def test_masks_that_overlap_are_told_apart(masks: np.ndarray) -> None:
+    assert download_masks(torch.from_numpy(masks)) == [encode(mask) for mask in masks]

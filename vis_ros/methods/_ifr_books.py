@@ -13,9 +13,7 @@ from torch import Tensor
 from vis_ros.memory import Observations, StagedMemory
 from vis_ros.memory.report import report_tracks
 from vis_ros.memory.track_memory import FREE
-from vis_ros.ops.masks import tight_box
-from vis_ros.ops.rle import from_crop
-from vis_ros.structures import CropMask, Track
+from vis_ros.structures import Rle, Track
 
 NOBODY = -1
 SUMS, FRAMES = 'ifr_class_sums', 'ifr_frames'
@@ -28,13 +26,13 @@ class Entry:
     Args:
         stamp_ns: Of the frame.
         probability: float32 tensor (n, K), of each class.
-        masks: n masks in the source image, none of them empty.
+        masks: n masks in the source image, none of them empty, in tight crops.
         slots: int64 array (n,), slot of the track of each, or `NOBODY`.
     """
 
     stamp_ns: int
     probability: Tensor
-    masks: list[CropMask]
+    masks: list[Rle]
     slots: np.ndarray
 
 
@@ -89,8 +87,9 @@ def _observe(
     boxes = np.zeros((memory.config.capacity, 4), np.float32)
     is_visible = np.zeros(memory.config.capacity, np.bool_)
     for slot, mask in masks.items():
-        boxes[slot], is_visible[slot] = tight_box(mask), True
+        x, y = mask.x, mask.y
+        boxes[slot], is_visible[slot] = (x, y, x + mask.width, y + mask.height), True
     shown = torch.from_numpy(is_visible) & (best >= min_score)
     seen = Observations(torch.from_numpy(boxes), best, shares)
     memory.observe(entry.stamp_ns, seen, shown)
-    return report_tracks(memory, lambda slot: from_crop(masks[slot]), has_probabilities=True)
+    return report_tracks(memory, lambda slot: masks[slot], has_probabilities=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from vis_ros.ops.label_runs import LabelRuns
 from vis_ros.ops.transfer import download
+from vis_ros.structures import Rle
 
 PER_ROW = 64  # runs that an image can have on average before its pixels come down instead
 _BYTES = 6  # of a run: where it starts, and its label
@@ -41,6 +43,16 @@ def download_runs(
     if runs > limit:
         return LabelRuns(download({'labels': labels})['labels'], count), host
     return LabelRuns.of_starts(start_, owner_, (height, width), count), host
+
+
+def download_masks(masks: Tensor) -> list[Rle]:
+    """Return masks that may overlap, bool (N, H, W), as run lengths; in one copy."""
+    count, height, width = masks.shape
+    number = torch.arange(1, count + 1, dtype=torch.int16, device=masks.device)
+    below_each_other = (masks * number[:, None, None]).reshape(count * height, width)
+    runs, _ = download_runs(below_each_other, count, {})
+    found = (runs.rle(index) for index in range(count))
+    return [replace(x, y=x.y - n * height) if x.height else x for n, x in enumerate(found)]
 
 
 def run_starts(labels: Tensor, limit: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,7 +15,7 @@ from vis_ros.nn.ifr import IfrSelection, IfrSizes
 from vis_ros.nn.ifr.picture import normalise, place, prepare
 from vis_ros.nn.ifr.selection import aligned, masks_at_source, shown
 from vis_ros.nn.picture import Placement
-from vis_ros.ops.masks import tight_box
+from vis_ros.structures import Rle
 
 SIZES = IfrSizes('slim18', None, 64, 96)
 OPTIONS = IfrSelection(score_threshold=0.3, duplicate_overlap=0.7)
@@ -62,6 +62,10 @@ def test_a_twin_of_a_twin_that_went_stays() -> None:
     assert choose([0.9, 0.8, 0.7], chain) == [0, 2]
 
 
+def box(mask: Rle) -> tuple[int, int, int, int]:
+    return mask.x, mask.y, mask.x + mask.width, mask.y + mask.height
+
+
 @pytest.mark.parametrize('threshold', [0.0, 0.5, 1.0])
 def test_masks_in_the_image(threshold: float) -> None:
     where = place(32, 48, SIZES)
@@ -70,7 +74,7 @@ def test_masks_in_the_image(threshold: float) -> None:
     maps[:, 2:4, 4:8] = 5.0
     (mask,) = masks_at_source(maps, where, threshold)
     if threshold == 0.5:
-        assert tight_box(mask) == (16, 8, 32, 16)
+        assert box(mask) == (16, 8, 32, 16)
     else:
         assert mask.area_px == (32 * 48 if threshold == 0 else 0)
     assert masks_at_source(maps[:0], where, 0.5) == []
@@ -82,7 +86,7 @@ def test_masks_of_a_scaled_image() -> None:
     maps = torch.full((1, 16, 24), -5.0)
     maps[:, 4:8, 6:12] = 5.0
     (mask,) = masks_at_source(maps, where, 0.5)
-    assert np.abs(np.array(tight_box(mask)) - (48, 32, 96, 64)).max() <= 1
+    assert np.abs(np.array(box(mask)) - (48, 32, 96, 64)).max() <= 1
 
 
 def test_where_images_lie() -> None:

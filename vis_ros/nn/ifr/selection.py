@@ -14,8 +14,10 @@ from torch.nn import functional
 
 from vis_ros.nn.ifr.config import IfrSelection
 from vis_ros.nn.picture import Placement
+from vis_ros.ops.rle import from_crop
+from vis_ros.ops.run_starts import download_masks
 from vis_ros.ops.transfer import download
-from vis_ros.structures import CropMask
+from vis_ros.structures import CropMask, Rle
 
 _LARGEST = 9.21  # of a logit, that of the largest probability that `logits_of` knows
 
@@ -71,8 +73,8 @@ def _first_of_twins(both: np.ndarray, most: float) -> np.ndarray:
     return stays
 
 
-def masks_at_source(logits: Tensor, placement: Placement, threshold: float) -> list[CropMask]:
-    """Return masks in the image, each as large as it must be.
+def masks_at_source(logits: Tensor, placement: Placement, threshold: float) -> list[Rle]:
+    """Return masks in the image, each as large as it must be; from a GPU come their runs only.
 
     Args:
         logits: float tensor (n, h, w), of the whole input at stride 4.
@@ -84,7 +86,10 @@ def masks_at_source(logits: Tensor, placement: Placement, threshold: float) -> l
     x = x[..., : placement.picture[0], : placement.picture[1]]
     if placement.picture != placement.source:
         x = functional.interpolate(x, size=placement.source, mode='bilinear', align_corners=False)
-    return [_cropped(mask) for mask in (x[:, 0] >= _logit(threshold)).cpu().numpy()]
+    is_inside = x[:, 0] >= _logit(threshold)
+    if is_inside.is_cpu:
+        return [from_crop(_cropped(mask)) for mask in is_inside.numpy()]
+    return download_masks(is_inside)
 
 
 def _cropped(mask: np.ndarray) -> CropMask:
