@@ -37,7 +37,8 @@ def accelerate_option() -> str:
     """Return the option of a method or a detector."""
     chosen: str = option(
         'none',
-        'How the dense parts of the network run. graphs: as CUDA graphs; compile: torch.compile; '
+        'How the dense parts of the network run. graphs: as CUDA graphs, and with them what else '
+        'of a method has fixed sizes, such as the tracker of RGNNVIS; compile: torch.compile; '
         'tensorrt: Torch-TensorRT. All but compile need an NVIDIA GPU. The first frames of each '
         'size take seconds, or minutes if compiled, so set the sizes for the warm-up. Where it '
         'cannot be had there is a warning, and none is taken.',
