@@ -126,6 +126,27 @@ class Gate:
         self._exit.release(count)
 
 
+class Blockage:
+    """A middleware that takes a message of tracks and does not return until it is let go."""
+
+    def __init__(self, rig: Rig) -> None:
+        publisher = rig.host.find('publisher', '/tracker/tracks')
+        self._publish, publisher.publish = publisher.publish, self._block
+        self._entered = threading.Semaphore(0)
+        self._exit = threading.Semaphore(0)
+
+    def _block(self, message: Any) -> None:
+        self._publish(message)
+        self._entered.release()
+        assert self._exit.acquire(timeout=PATIENCE_S)
+
+    def wait_entered(self) -> None:
+        assert self._entered.acquire(timeout=PATIENCE_S)
+
+    def let_go(self, count: int = 1) -> None:
+        self._exit.release(count)
+
+
 def image(pixels: np.ndarray | None = None, *, stamp_ns: int = NOW_NS, frame_id='camera') -> Any:
     """Return an image message."""
     pixels = np.zeros((8, 12, 3), np.uint8) if pixels is None else pixels
