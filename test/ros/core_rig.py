@@ -188,6 +188,12 @@ class Rig:
         """Wait until all that was sent is done with."""
         assert self.core.worker.wait_idle(PATIENCE_S)
 
+    def wait_processed(self, count: int) -> None:
+        """Wait until so many frames are published since the start."""
+        changed = self.core.worker._changed
+        with changed:
+            assert changed.wait_for(lambda: self.counts['processed'] >= count, PATIENCE_S)
+
     def step(self, message: Any) -> None:
         """Send one image and wait until it is done with."""
         self.send(message)
