@@ -84,8 +84,8 @@ class Worker:
     Fairness: the mailboxes take turns, so that between two messages of one camera each other
     camera that waits gets one. Jobs wait only while somebody waits for them.
 
-    Publishing: in order, at most one batch behind the worker's own. While two batches are to be
-    published messages stay in their mailboxes, where the newest wins; jobs still run.
+    Publishing: in order. Messages are taken while at most one batch is to be published; until
+    then they stay in their mailboxes, where the newest wins. Jobs do not wait for that.
 
     Args:
         process: Called on the worker's thread with pairs of a mailbox's index and its message, at
