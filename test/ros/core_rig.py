@@ -126,6 +126,27 @@ class Gate:
         self._exit.release(count)
 
 
+class Blockage:
+    """A middleware that takes a message of tracks and does not return until it is let go."""
+
+    def __init__(self, rig: Rig) -> None:
+        publisher = rig.host.find('publisher', '/tracker/tracks')
+        self._publish, publisher.publish = publisher.publish, self._block
+        self._entered = threading.Semaphore(0)
+        self._exit = threading.Semaphore(0)
+
+    def _block(self, message: Any) -> None:
+        self._publish(message)
+        self._entered.release()
+        assert self._exit.acquire(timeout=PATIENCE_S)
+
+    def wait_entered(self) -> None:
+        assert self._entered.acquire(timeout=PATIENCE_S)
+
+    def let_go(self, count: int = 1) -> None:
+        self._exit.release(count)
+
+
 def image(pixels: np.ndarray | None = None, *, stamp_ns: int = NOW_NS, frame_id='camera') -> Any:
     """Return an image message."""
     pixels = np.zeros((8, 12, 3), np.uint8) if pixels is None else pixels
@@ -166,6 +187,12 @@ class Rig:
     def settle(self) -> None:
         """Wait until all that was sent is done with."""
         assert self.core.worker.wait_idle(PATIENCE_S)
+
+    def wait_processed(self, count: int) -> None:
+        """Wait until so many frames are published since the start."""
+        changed = self.core.worker._changed
+        with changed:
+            assert changed.wait_for(lambda: self.counts['processed'] >= count, PATIENCE_S)
 
     def step(self, message: Any) -> None:
         """Send one image and wait until it is done with."""

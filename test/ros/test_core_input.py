@@ -214,5 +214,5 @@ def finish(rig, gate, now_ns, method_ns):
         gate.wait_entered()
     else:
         rig.settle()
-    assert rig.counts['processed'] == known + 1
+    rig.wait_processed(known + 1)
     return now_ns + method_ns if is_more else None

@@ -5,7 +5,7 @@
 import socket
 
 import pytest
-from core_rig import NOW_NS, PATIENCE_S, PERIOD_NS, Gate, image
+from core_rig import NOW_NS, PATIENCE_S, PERIOD_NS, Blockage, Gate, image
 
 from vis_ros.ros.service_manager import ServiceManager, progress_of
 
@@ -101,6 +101,20 @@ def test_signs_of_life_end_while_a_frame_does_not(make_rig, puppet, systemd):
     timer.callback()
     assert systemd.recv(4096) == b'WATCHDOG=1'
     timer.close()
+
+
+def test_a_node_whose_middleware_hangs_does_not_move(make_rig):
+    rig = make_rig().start()
+    is_moving = progress_of(rig.core)
+    blockage = Blockage(rig)
+    rig.send(image(stamp_ns=NOW_NS))
+    blockage.wait_entered()
+    assert is_moving()  # for the first time
+    rig.send(image(stamp_ns=NOW_NS + PERIOD_NS))
+    assert not is_moving()
+    blockage.let_go(2)
+    rig.settle()
+    assert is_moving()
 
 
 def test_a_busy_node_whose_frames_end_moves(make_rig, puppet):

@@ -13,20 +13,22 @@ PATIENCE_S = 20.0
 
 
 class Bench:
-    """A worker whose messages take until they are let go."""
+    """A worker whose messages take until they are let go, and are then published at once."""
 
     def __init__(self, depth: int = 1) -> None:
         self.begun: list[object] = []
+        self.published: list[object] = []
         self.entered = threading.Semaphore(0)
         self.gate = threading.Semaphore(0)
-        self.worker = Worker(self._process, depth=depth)
+        self.worker = Worker(self._process, self.published.append, depth=depth)
         self.worker.start()
 
-    def _process(self, messages: list[tuple[int, object]]) -> None:
+    def _process(self, messages: list[tuple[int, object]]) -> object:
         ((_, message),) = messages
         self.begun.append(message)
         self.entered.release()
         assert self.gate.acquire(timeout=PATIENCE_S)
+        return message
 
     def occupy(self, message: object) -> None:
         """Offer a message and wait until it is at work."""
@@ -50,6 +52,7 @@ def make() -> Iterator[type[Bench]]:
         bench.let_go(1000)
         assert bench.worker.stop(PATIENCE_S)
         assert not bench.worker.is_alive
+        assert bench.published == bench.begun
 
 
 def test_newest_wins_and_every_drop_is_counted(make):
@@ -88,7 +91,7 @@ def test_a_full_mailbox_drops_the_oldest(make):
 
 def test_a_mailbox_holds_at_least_one():
     with pytest.raises(ValueError, match='depth: expected 1 or more, got 0'):
-        Worker(lambda message: None, depth=0)
+        Worker(list, list, depth=0)
 
 
 def test_a_job_runs_between_two_messages(make):
@@ -179,7 +182,7 @@ def test_a_job_that_waits_at_the_stop_is_still_done(make):
 
 
 def test_a_worker_that_never_started_can_be_stopped():
-    worker = Worker(lambda message: None)
+    worker = Worker(list, list)
     worker.boxes[0].offer(1)
     assert worker.stop(PATIENCE_S)
     assert worker.dropped == 1

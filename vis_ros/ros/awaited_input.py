@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Subscriptions whose messages the worker's thread waits for."""
+"""Subscriptions whose messages the publisher's thread waits for."""
 
 from __future__ import annotations
 

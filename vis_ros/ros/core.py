@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tracker node, whatever carries it: life cycle, method, worker, parameters.
 
-The executor's thread only stores images and answers services; the worker's thread decodes, tracks
-and publishes (`FrameWork`). All that belongs to one camera is in its `CameraStream`.
+The executor's thread only stores images and answers services; the worker's thread decodes and
+tracks, the publisher's publishes meanwhile what the worker is done with (`FrameWork`). All that
+belongs to one camera is in its `CameraStream`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from vis_ros.ros.cameras import (
     parameters_of,
 )
 from vis_ros.ros.diagnostics import Diagnostics
-from vis_ros.ros.frame_work import process_batch
+from vis_ros.ros.frame_work import process_batch, publish_batch
 from vis_ros.ros.host import Closeable, Host
 from vis_ros.ros.parameter_checks import check_memory_file, check_mutable, class_ids
 from vis_ros.ros.parameters import METHOD_PREFIX, NodeParameters
@@ -53,7 +54,7 @@ class TrackerCore:
         parameters: The values in force.
         streams: What belongs to each camera.
         method: The method at work on all cameras; None while unconfigured.
-        worker: Thread and mailbox; None unless active.
+        worker: Threads and mailboxes; None unless active.
     """
 
     def __init__(self, host: Host) -> None:
@@ -141,6 +142,7 @@ class TrackerCore:
         works = [stream.checked_frames() for stream in self.streams]
         self.worker = Worker(
             lambda messages: process_batch([(works[i], message) for i, message in messages]),
+            publish_batch,
             depth=1 if p.queue == 'latest' else p.queue_depth,
             cameras=len(works),
             takes_batches=self.method.takes_batches,
@@ -155,7 +157,7 @@ class TrackerCore:
         self.host.log('info', f'active: images from {", ".join(topics)}')
 
     def deactivate(self) -> None:
-        """Stop the images, finish the frame at work, write the memory file."""
+        """Stop the images, finish and publish the frames at work, write the memory file."""
         for stream in self.streams:
             stream.deactivate()
         worker, self.worker = self.worker, None

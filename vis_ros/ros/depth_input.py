@@ -120,7 +120,7 @@ class DepthInput(AwaitedInput):
         for image_ns, (_, depth) in self._pairing.add(topic, stamp_ns, (stamp_ns, message)):
             _put(self._pairs, image_ns[0], depth, self._capacity)
 
-    # On the worker's thread
+    # On the publisher's thread
 
     def take(self, stamp_ns: int) -> DepthPair | None:
         """Return what belongs to the image of a stamp; None where it does not come in time.

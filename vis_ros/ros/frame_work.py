@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker's thread does with an image message: decode, track, publish."""
+"""What is done with an image message: decode and track on one thread, publish on another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _TRACE_PARTS = 3  # last lines of a traceback that tell where a method failed
 class FrameWork:
     """Takes frames from one `configure` to the next `cleanup`.
 
-    Each message ends in exactly one of the counters processed, out_of_order and failed.
+    Each message ends in exactly one of the counters processed, out_of_order and failed. The
+    session is used on the worker's thread alone, places and outputs on the publisher's alone.
 
     Args:
         session: Runs the method.
@@ -39,7 +40,7 @@ class FrameWork:
         session: Runs the method.
         parameters: May be replaced at any time.
         shown_classes: Class ids that are published, or None for all; may be replaced too.
-        is_ended: Set to throw away the frame at work instead of publishing it.
+        is_ended: Set to throw away the frames at work instead of publishing them.
     """
 
     def __init__(
@@ -73,6 +74,8 @@ class FrameWork:
             self._wants_reset = False
             self.session.reset()
 
+    # On the worker's thread
+
     def enter(self, message: Any) -> Frame | None:
         """Return the frame of an image message; None if none is to be tracked. Never raises."""
         start = time.perf_counter()
@@ -96,21 +99,25 @@ class FrameWork:
         reorder_ns = self.parameters.max_reorder_s * 1e9
         return last_ns is not None and 0 < last_ns - frame.stamp_ns <= reorder_ns
 
-    def leave(self, known: int, done: list[Processed] | Exception) -> None:
-        """Publish what became of a frame; never raises.
+    def leave(self, known: int, done: list[Processed] | Exception) -> list[Processed] | None:
+        """Return the results that are to be published; None if the frame failed. Never raises.
 
         Args:
             known: Id of the session before the frame.
             done: Results that are ready, or what the method raised.
         """
-        session = self.session
+        session_id = self.session.session_id
         if isinstance(done, Exception):
-            text = f'new session {session.session_id}: {_describe(done)}'
-            self._fail('method', f'frame dropped, {text}')
-            return
-        if session.session_id != known:
-            text = f'stamps ran backwards: new session {session.session_id}'
-            self._errors.warn('session', text)
+            self._fail('method', f'frame dropped, new session {session_id}: {_describe(done)}')
+            return None
+        if session_id != known:
+            self._errors.warn('session', f'stamps ran backwards: new session {session_id}')
+        return done
+
+    # On the publisher's thread
+
+    def publish(self, done: list[Processed]) -> None:
+        """Publish what became of a frame; never raises."""
         if self.is_ended:
             return
         try:
@@ -128,18 +135,34 @@ class FrameWork:
         self._errors.error(kind, text)
 
 
-def process_batch(messages: Sequence[tuple[FrameWork, Any]]) -> None:
-    """Take image messages of different cameras together; never raises.
+Tracked = list[tuple[FrameWork, list[Processed]]]
+
+
+def process_batch(messages: Sequence[tuple[FrameWork, Any]]) -> Tracked:
+    """Track image messages of different cameras together; never raises.
 
     Args:
         messages: At most one for each camera, with what takes the frames of that camera.
+
+    Returns:
+        What `publish_batch` is to publish: nothing of the session, which goes on with the next
+        frame meanwhile.
     """
     entered = [(work, work.enter(message)) for work, message in messages]
     batch = [(work, frame) for work, frame in entered if frame is not None]
     known = [work.session.session_id for work, _ in batch]
     outcomes = process_many([(work.session, frame) for work, frame in batch])
-    for (work, _), session_id, done in zip(batch, known, outcomes, strict=True):
-        work.leave(session_id, done)
+    left = [
+        (work, work.leave(session_id, outcome))
+        for (work, _), session_id, outcome in zip(batch, known, outcomes, strict=True)
+    ]
+    return [(work, done) for work, done in left if done is not None]
+
+
+def publish_batch(tracked: Tracked) -> None:
+    """Publish what `process_batch` returned; never raises."""
+    for work, done in tracked:
+        work.publish(done)
 
 
 def _describe(error: Exception) -> str:

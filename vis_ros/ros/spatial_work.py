@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker's thread does with a result and its depth: places in space."""
+"""What the publisher's thread does with a result and its depth: places in space."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@
 
 The subscription's callback only stores the message. With depth 1 the newest wins: a message that
 still waits is replaced and counted, so that latency never grows. Jobs (save, load) run on the same
-thread, between two messages.
+thread, between two messages. What became of the messages is published on a second thread, while
+the worker takes the next ones.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+from vis_ros.ros.publisher_thread import PublisherThread
 
 T = TypeVar('T')
 
@@ -75,14 +79,18 @@ class Mailbox:
 
 
 class Worker:
-    """One thread that takes messages out of mailboxes of bounded size.
+    """One thread that takes messages out of mailboxes of bounded size, and one that publishes.
 
     Fairness: the mailboxes take turns, so that between two messages of one camera each other
     camera that waits gets one. Jobs wait only while somebody waits for them.
 
+    Publishing: in order. Messages are taken while at most one batch is to be published; until
+    then they stay in their mailboxes, where the newest wins. Jobs do not wait for that.
+
     Args:
         process: Called on the worker's thread with pairs of a mailbox's index and its message, at
             least one and at most one of each mailbox; it must not raise.
+        publish: Called on the publisher's thread with what `process` returned; it must not raise.
         depth: Messages that may wait in each mailbox, 1 or more.
         cameras: Number of mailboxes, 1 or more.
         takes_batches: Whether messages of several mailboxes that wait together are processed
@@ -97,7 +105,8 @@ class Worker:
 
     def __init__(
         self,
-        process: Callable[[list[tuple[int, Any]]], None],
+        process: Callable[[list[tuple[int, Any]]], Any],
+        publish: Callable[[Any], None],
         *,
         depth: int = 1,
         cameras: int = 1,
@@ -113,16 +122,18 @@ class Worker:
         self._stops = False
         self._is_busy = False
         self.boxes = tuple(Mailbox(self._changed, depth) for _ in range(cameras))
+        self._publisher = PublisherThread(self._changed, publish)
         self._thread = threading.Thread(target=self._run, name='vis_ros worker', daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start both threads."""
+        self._publisher.start()
         self._thread.start()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        """Whether one of the threads runs."""
+        return self._thread.is_alive() or self._publisher.is_alive
 
     @property
     def waiting(self) -> int:
@@ -138,6 +149,8 @@ class Worker:
 
     def call(self, job: Callable[[], T], timeout_s: float) -> T:
         """Run a job between two messages and return its result.
+
+        What became of the messages before may not be published yet.
 
         Raises:
             TimeoutError: The message at work took longer than `timeout_s`; the job is cancelled.
@@ -162,37 +175,46 @@ class Worker:
             ) from None
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until nothing waits and nothing is at work; return whether that came true."""
+        """Wait until nothing waits, is at work or is to be published; return whether it is so."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not (self.waiting or self._jobs or self._is_busy), timeout_s
-            )
+            return self._changed.wait_for(lambda: self._is_idle, timeout_s)
+
+    @property
+    def _is_idle(self) -> bool:
+        is_at_work = self.waiting or self._jobs or self._is_busy
+        return not is_at_work and self._publisher.is_idle
 
     def stop(self, timeout_s: float) -> bool:
-        """Finish the message at work, drop and count the waiting ones, and end the thread.
+        """Publish the message at work, drop and count the waiting ones, and end both threads.
 
         Returns:
-            Whether the thread ended within `timeout_s`.
+            Whether both threads ended within `timeout_s`.
         """
+        until_s = time.monotonic() + timeout_s
         with self._changed:
             self._stops = True
             for box in self.boxes:
                 box.close()
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+            self._thread.join(max(0.0, until_s - time.monotonic()))
+        if self._publisher.is_alive:
+            self._publisher.join(max(0.0, until_s - time.monotonic()))
+        return not self.is_alive
 
     def _run(self) -> None:
-        while (work := self._take()) is not None:
-            work()
-            with self._changed:
-                self._is_busy = False
-                self._changed.notify_all()
+        try:
+            while (work := self._take()) is not None:
+                work()
+                with self._changed:
+                    self._is_busy = False
+                    self._changed.notify_all()
+        finally:
+            self._publisher.end()
 
     def _take(self) -> Callable[[], None] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._stops or self.waiting or self._jobs)
+            self._changed.wait_for(lambda: self._stops or self._jobs or self._may_take_message)
             if self._jobs:
                 future, job = self._jobs.popleft()
                 self._is_busy = True
@@ -201,7 +223,11 @@ class Worker:
                 return None
             messages = self._next_turns()
             self._is_busy = True
-            return lambda: self._process(messages)
+            return lambda: self._publisher.hand_over(self._process(messages))
+
+    @property
+    def _may_take_message(self) -> bool:
+        return self.waiting > 0 and self._publisher.has_room
 
     def _next_turns(self) -> list[tuple[int, Any]]:
         taken = [index for index in self._turns if self.boxes[index].waiting][: self._most]
