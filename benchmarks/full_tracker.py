@@ -30,7 +30,7 @@ _PERIOD_NS = 33_333_333
 
 
 class FullTracker:
-    """A method with a full memory, at one size and precision.
+    """A method with a full memory for each camera, at one size and precision.
 
     Args:
         name: Method.
@@ -42,6 +42,7 @@ class FullTracker:
         picture: Rows and columns of frames; by default those of the network's input.
         crop: Option of the tracker; `box` is what ships.
         accelerate: Option of the method.
+        cameras: Streams that are taken together.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class FullTracker:
         picture: tuple[int, int] | None = None,
         crop: str = 'box',
         accelerate: str = 'none',
+        cameras: int = 1,
     ) -> None:
         self.network, self.device, self.precision = network, torch.device(device), precision
         self.tracks, self.seen = tracks, min(tracks, detections)
@@ -84,16 +86,18 @@ class FullTracker:
         self.model = self.method._model
         self._stamp_ns = 1_000_000_000
         self._found = ellipses(config, detections, self.device)
-        self._choice = self._births(0)
+        self._choice = self._births(0)  # always these tensors: what is recorded reads them
         _pass_masks(self.model.tracker.masks)
         self.model.detect = self._detect
         self.model.tracker.choose = self._choose
-        self.state = self.method.init_state()
+        self.states = [self.method.init_state() for _ in range(cameras)]
         self._fill(detections)
 
     def _detect(self, *args: Any) -> Detected:
         detected = type(self.model).detect(self.model, *args)
-        return detected._replace(found=self._found)
+        count = len(detected.stride16)
+        found = (part.expand(count, *part.shape[1:]) for part in self._found)
+        return detected._replace(found=DetectionSet(*found))
 
     def _choose(self, *args: Any) -> Choice:
         type(self.model.tracker).choose(self.model.tracker, *args)
@@ -105,16 +109,20 @@ class FullTracker:
         match = torch.full((self.method.config.memory.capacity,), -1, device=self.device)
         return Choice(match[None], is_birth[None])
 
+    def _decide(self, choice: Choice) -> None:
+        for mine, value in zip(self._choice, choice, strict=True):
+            mine.copy_(value)
+
     def _fill(self, detections: int) -> None:
         held = 0
         while held < self.tracks:
             count = min(detections, self.tracks - held)
-            self._choice = self._births(count)
+            self._decide(self._births(count))
             self.step()
             held += count
         nobody = self._births(0)
         place = torch.arange(nobody.match.shape[1], device=self.device)
-        self._choice = nobody._replace(match=torch.where(place < self.seen, place, -1)[None])
+        self._decide(nobody._replace(match=torch.where(place < self.seen, place, -1)[None]))
         result = self.step()
         seen = sum(track.is_observed for track in result.tracks)
         if (len(result.tracks), seen) != (self.tracks, self.seen):
@@ -124,11 +132,22 @@ class FullTracker:
             )
 
     def step(self) -> FrameResult:
-        """Do the next frame."""
+        """Do the next frame of each camera; return the result of the last one."""
         self._stamp_ns += _PERIOD_NS
         frame = Frame(self._image, self._stamp_ns)
-        self.state, (result,) = self.method.step(self.state, frame)
+        if len(self.states) == 1:
+            self.states[0], (result,) = self.method.step(self.states[0], frame)
+            return result
+        for index, done in enumerate(self._together(frame)):
+            self.states[index], (result,) = done
         return result
+
+    def _together(self, frame: Frame) -> list[Any]:
+        done = self.method.step_many(self.states, [frame] * len(self.states))
+        for each in done:
+            if isinstance(each, Exception):
+                raise each
+        return done
 
 
 def ellipses(config: YolactConfig, count: int, device: torch.device) -> DetectionSet:

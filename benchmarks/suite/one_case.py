@@ -101,7 +101,7 @@ def runner(case: Case) -> Runner:
         from other_networks import other
 
         return Runner(*other(case))
-    if case.method.startswith('rgnnvis') and case.cameras == 1:
+    if case.method.startswith('rgnnvis'):
         return _full_tracker(case)
     method = _method(case)
     streams = [method.init_state() for _ in range(case.cameras)]
@@ -137,6 +137,7 @@ def _full_tracker(case: Case) -> Runner:
         detections=case.objects,
         picture=case.picture,
         accelerate=case.accelerate,
+        cameras=case.cameras,
     )
     return Runner(lambda: _seen([tracker.step()]), _parameters(tracker.model))
 

@@ -34,12 +34,28 @@ def figures(device: str, network: str, share: float, fps: float) -> dict:
 @pytest.mark.parametrize(('tracks', 'detections'), [(24, 16), (3, 5), (7, 3)])
 def test_the_memory_is_full_and_stays_so(tracks, detections):
     case = FullTracker('rgnnvis', 'small', 'cpu', tracks=tracks, detections=detections)
-    before = case.method.memory_use(case.state)
+    before = case.method.memory_use(case.states[0])
     for _ in range(3):
         result = case.step()
         assert len(result.tracks) == tracks
         assert sum(track.is_observed for track in result.tracks) == min(tracks, detections)
-    assert case.method.memory_use(case.state) == before
+    assert case.method.memory_use(case.states[0]) == before
+
+
+def test_all_cameras_are_full():
+    case = FullTracker('rgnnvis_pp', 'small', 'cpu', tracks=3, detections=2, cameras=2)
+    before = [case.method.memory_use(state) for state in case.states]
+    assert [use['tracks'] for use in before] == [3, 3]
+    assert sum(track.is_observed for track in case.step().tracks) == 2
+    assert [case.method.memory_use(state) for state in case.states] == before
+
+
+def test_what_is_decided_stays_where_a_recording_reads_it():
+    case = FullTracker('rgnnvis', 'small', 'cpu', tracks=3, detections=2)
+    places = [part.data_ptr() for part in case._choice]
+    case._decide(case._births(1))
+    assert [part.data_ptr() for part in case._choice] == places
+    assert case._choice.is_birth.sum() == 1
 
 
 def test_each_detection_owns_pixels():
