@@ -394,3 +394,26 @@ def test_a_transform_that_is_none_is_told(start):
 def test_the_frame_of_the_image_needs_no_transform(start):
     rig = start(output_frame='camera')
     assert see(rig, 0, info(), depth(0)).has_3d
+
+
+def test_images_that_are_dropped_do_not_take_the_depth_of_the_one_at_work(start, puppet):
+    rig = start(queue='latest')
+    act, entered, may_end = puppet.act, threading.Event(), threading.Event()
+
+    def wait(frame):
+        entered.set()
+        assert may_end.wait(PATIENCE_S)
+        return act(frame)
+
+    puppet.act = staticmethod(wait)
+    rig.host.send(INFO, info())
+    for index in range(20):
+        rig.host.send(DEPTH, depth(index))
+        rig.send(picture(index))
+        assert entered.wait(PATIENCE_S)
+    may_end.set()
+    rig.settle()
+    assert [m.header.stamp.nanosec for m in rig.tracks] == [at(n) % 10**9 for n in (0, 19)]
+    assert [m.tracks[0].quality_3d for m in rig.tracks] == [GOOD, GOOD]
+    assert rig.counts['depth_used'] == 2
+    assert rig.core.worker.dropped == 18

@@ -177,9 +177,12 @@ class CameraStream:
         self.statistics.count('received')
         box = self._box
         if box is not None and self.is_enabled:
-            if self.spatial.depth is not None:
-                self.spatial.depth.expect(message)
-            box.offer(message)
+            depth = self.spatial.depth
+            if depth is not None:
+                depth.expect(message)
+            dropped = box.offer(message)
+            if depth is not None and dropped is not None:
+                depth.forget(dropped)
         else:
             self.statistics.count('ignored')
 

@@ -22,7 +22,7 @@ from vis_ros.wire.depth_images import CAMERA_INFO_TYPE
 from vis_ros.wire.encodings import IMAGE_TYPE, stamp_to_ns
 
 _IMAGE, _DEPTH = 0, 1  # topics of the pairing
-_SPARE = 4  # pairs that are kept beside those whose images wait
+_AT_WORK = 4  # images: one at work, two to be published, one that has just come
 
 
 class DepthPair(NamedTuple):
@@ -41,7 +41,8 @@ class DepthInput(AwaitedInput):
     """Subscribes to depth and calibration.
 
     Capacity: `depth_queue` depths and calibrations that wait for an image, and the pairs of as
-    many images as may wait for the tracker, and 4; the oldest go first.
+    many images as the tracker may have at once: those that wait, that it holds back, that are at
+    work or to be published. Images that were dropped count no more.
 
     Args:
         host: The node.
@@ -69,7 +70,7 @@ class DepthInput(AwaitedInput):
         self._wait_s = p.depth_wait_s
         self._queue = p.depth_queue
         self._reach_ns = round(p.depth_slop_s * 1e9) if p.depth_sync == 'approximate' else 1
-        self._capacity = (p.queue_depth if p.queue == 'every' else 2) + lag + _SPARE
+        self._capacity = (p.queue_depth if p.queue == 'every' else 2) + lag + _AT_WORK
         self._pairing = _pairing(p)
         self._arrivals: dict[int, float] = {}  # steady time at which an image came, by stamp
         self._pairs: dict[int, Any] = {}  # depth message by stamp of its image
@@ -101,6 +102,13 @@ class DepthInput(AwaitedInput):
             _put(self._arrivals, stamp_ns, time.monotonic(), self._capacity)
             self._pair(_IMAGE, stamp_ns, None)
 
+    def forget(self, image: Any) -> None:
+        """Take notice that the tracker dropped an image message."""
+        stamp_ns = _stamp_of(image)
+        with self._changed:
+            for table in (self._arrivals, self._pairs):
+                table.pop(stamp_ns, None)
+
     def _on_depth(self, message: Any) -> None:
         stamp_ns = _stamp_of(message)
         if stamp_ns is None:
@@ -118,7 +126,8 @@ class DepthInput(AwaitedInput):
 
     def _pair(self, topic: int, stamp_ns: int, message: Any) -> None:
         for image_ns, (_, depth) in self._pairing.add(topic, stamp_ns, (stamp_ns, message)):
-            _put(self._pairs, image_ns[0], depth, self._capacity)
+            if image_ns[0] in self._arrivals:
+                _put(self._pairs, image_ns[0], depth, self._capacity)
 
     # On the publisher's thread
 
@@ -136,8 +145,9 @@ class DepthInput(AwaitedInput):
                     lambda: self._is_decided(stamp_ns), max(0.0, until_s - time.monotonic())
                 )
             depth = self._pairs.get(stamp_ns)
-            for known in [ns for ns in self._pairs if ns < stamp_ns]:
-                del self._pairs[known]  # images come in order; this one may come twice
+            for table in (self._pairs, self._arrivals):
+                for known in [ns for ns in table if ns < stamp_ns]:
+                    del table[known]  # images come in order; this one may come twice
             if depth is None:
                 self._patience.missed()
                 return None

@@ -55,17 +55,23 @@ class Mailbox:
         with self._changed:
             return len(self._waiting)
 
-    def offer(self, message: Any) -> None:
-        """Leave a message; returns at once. After `Worker.stop` it is dropped and counted."""
+    def offer(self, message: Any) -> Any:
+        """Leave a message; returns at once. After `Worker.stop` it is dropped and counted.
+
+        Returns:
+            The message that was dropped for it, or None.
+        """
+        dropped = None
         with self._changed:
             if self._is_closed:
                 self.dropped += 1
-                return
+                return message
             if len(self._waiting) >= self.depth:
-                self._waiting.popleft()
+                dropped = self._waiting.popleft()
                 self.dropped += 1
             self._waiting.append(message)
             self._changed.notify_all()
+        return dropped
 
     def take(self) -> Any:
         """Return the oldest message; only with the lock held, and not when empty."""
