@@ -105,6 +105,8 @@ class DepthInput(AwaitedInput):
     def forget(self, image: Any) -> None:
         """Take notice that the tracker dropped an image message."""
         stamp_ns = _stamp_of(image)
+        if stamp_ns is None:
+            return
         with self._changed:
             for table in (self._arrivals, self._pairs):
                 table.pop(stamp_ns, None)
