@@ -183,7 +183,11 @@ def stream(method: IaiMethod, crowd: Crowd, frames: int) -> Iterator[Step]:
         parts = (type(part)(*(value.to(device) for value in part)) for part in (found, owned))
         return Detected(next(parts), masks.to(device), next(parts))
 
-    with patch.object(model, 'perceive', perceive), patch.object(iai, 'detect', detect):
+    with (
+        patch.object(model, 'look', lambda image, precision: image),
+        patch.object(model, 'understand', perceive),
+        patch.object(iai, 'detect', detect),
+    ):
         for index in range(frames):
             crowd.advance()
             watch = Stopwatch(device)

@@ -63,7 +63,7 @@ def _iai_places(method: Any) -> Sequence[tuple[Any, str, str]]:
         (model.image, 'look', 'backbone'),
         (model, 'associate', 'association'),
         (model.image, 'interpret', 'pyramid, head'),
-        (model, 'perceive', 'ID head'),
+        (model, 'understand', 'ID head'),
         (iai, 'detect', 'selection, masks'),
         (method, '_assign', 'assignment'),
         (method, '_remember', 'memory of the network'),

@@ -170,7 +170,8 @@ def test_the_method_gives_the_same(prefix: str, monkeypatch: pytest.MonkeyPatch)
     for index, (image, record) in enumerate(
         zip(iai_clip.video(prefix), clip(prefix), strict=True)
     ):
-        monkeypatch.setattr(method._model, 'perceive', lambda *_, r=record: r['seen'])
+        monkeypatch.setattr(method._model, 'look', lambda image, precision: image)
+        monkeypatch.setattr(method._model, 'understand', lambda *_, r=record: r['seen'])
         state, (result,) = method.step(state, Frame(image, index * 200_000_000))
         labels = np.full(image.shape[:2], NOTHING)
         for track in result.tracks:

@@ -208,7 +208,8 @@ def test_an_endless_stream_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
     order = np.random.default_rng(0).integers(0, 8, 100)
     state, size, known, use = method.init_state(), None, 0, {}
     for index, pick in enumerate(order):
-        monkeypatch.setattr(model, 'perceive', lambda *args, pick=pick: pool[pick])
+        monkeypatch.setattr(model, 'look', lambda image, precision: image)
+        monkeypatch.setattr(model, 'understand', lambda *args, pick=pick: pool[pick])
         frame = Frame(video[pick].image, 10**9 + index * 10**8, 'camera')
         state, (result,) = method.step(state, frame)
         ids = {track.track_id for track in result.tracks}

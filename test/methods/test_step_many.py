@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import lively_iai
 import lively_weights
 import numpy as np
 import pytest
@@ -141,6 +142,20 @@ def test_associations_batch_if_their_detector_does(detector: str) -> None:
     weights = LoadedWeights({}, 'random', is_random=True)
     assert method_class(config, weights=weights, device='cpu').takes_batches
     assert not Case('iou').build().takes_batches  # motion: a background for each camera
+
+
+@pytest.mark.parametrize('detector', ['condinst', 'maskrcnn'])
+def test_identities_when_things_happen(detector: str) -> None:
+    config = build_config(METHODS['iai'].Config, {})
+    weights = lively_iai.loaded({'detector': detector})
+    method = METHODS['iai'](config, weights=weights, device='cpu')
+    video = lively_weights.frames(10)
+    small = [replace(f, image=f.image[:46, :92].copy()) for f in video[:6]]
+    videos = [video[:8], video[2:], small]
+    got = together(method, videos)
+    for mine, video in zip(got, videos, strict=True):
+        check_alike(mine, run(method, video))
+    assert sum(len({t.track_id for r in mine for t in r.tracks}) for mine in got) > 20
 
 
 def test_one_frame_that_fails_is_its_cameras_affair() -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -24,7 +24,8 @@ from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
 from vis_ros.ops.label_runs import LabelRuns
 from vis_ros.ops.run_starts import download_runs
 from vis_ros.ops.transfer import download
-from vis_ros.structures import Track
+from vis_ros.structures import Frame, FrameResult, Track
+from vis_ros.structures.batch import as_a_whole, attempt
 from vis_ros.structures.options import differences, fixed_values, replace_config, values_of
 
 C = TypeVar('C')
@@ -52,6 +53,7 @@ class NetworkMethod(Method, Generic[N]):
     has_background: ClassVar[bool] = False
     dense: ClassVar[tuple[str, ...]]
     recorded: ClassVar[tuple[str, ...]] = ()
+    takes_batches = True
     device: torch.device
     accelerator: str
     _model: N
@@ -89,6 +91,47 @@ class NetworkMethod(Method, Generic[N]):
     def load(self, model: N, weights: LoadedWeights) -> None:
         """Put the weights into the network; see `load_strictly`."""
         load_strictly(model, weights)
+
+    @abstractmethod
+    def look(self, frames: Sequence[Frame]) -> list[Any]:
+        """Return what the network makes of each frame by itself; it sees them together.
+
+        What comes before in their streams does not count, so nothing is changed.
+        """
+
+    @abstractmethod
+    def go_on(self, state: Any, look: Any, frame: Frame) -> list[FrameResult]:
+        """Take a frame into a stream; return the results that are complete.
+
+        Args:
+            state: Of the stream; it moves on.
+            look: At the frame, see `look`.
+            frame: The frame.
+        """
+
+    @torch.inference_mode()
+    def step(self, state: Any, frame: Frame) -> tuple[Any, list[FrameResult]]:
+        """See `Method.step`."""
+        (look,) = self.look([frame])
+        return state, self.go_on(state, look, frame)
+
+    @torch.inference_mode()
+    def step_many(
+        self, states: Sequence[Any], frames: Sequence[Frame]
+    ) -> list[tuple[Any, list[FrameResult]] | Exception]:
+        """See `Method.step_many`; the network sees the batch, each stream goes on alone."""
+        if not frames:
+            return []
+        with as_a_whole(len(frames)):
+            looks = self.look(frames)
+        done = [
+            attempt(self.go_on, state, look, frame)
+            for state, look, frame in zip(states, looks, frames, strict=True)
+        ]
+        return [
+            result if isinstance(result, Exception) else (state, result)
+            for state, result in zip(states, done, strict=True)
+        ]
 
     def origin(self) -> dict[str, Any]:
         """Return what a snapshot says about the method that it comes from."""

@@ -13,7 +13,7 @@ limit. The paper gives each of its N - 1 identities once: `when_full=discard`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from vis_ros.memory.snapshot import Snapshot, joined, parts_of
 from vis_ros.methods._learned import NetworkMethod, brought_down
 from vis_ros.methods.base import register_method
 from vis_ros.nn.acceleration import accelerate_option
+from vis_ros.nn.batches import in_batches
 from vis_ros.nn.condinst import place, prepare
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.masks import at_source
@@ -166,21 +167,31 @@ class IaiMethod(NetworkMethod[Iai]):
         )
         return IaiState(memory, None)
 
-    @torch.inference_mode()
-    def step(self, state: IaiState, frame: Frame) -> tuple[IaiState, list[FrameResult]]:
-        """See `Method.step`.
+    def look(self, frames: Sequence[Frame]) -> list[Any]:
+        """See `NetworkMethod.look`: the taps of the backbone."""
+        config = self._model.image.config
+
+        def taps(indices: list[int]) -> Any:
+            images = [prepare(frames[n].image, config, self.device) for n in indices]
+            return self._model.look(torch.cat(images), self.config.precision)
+
+        return in_batches([place(f.height, f.width, config).padded for f in frames], taps)
+
+    def go_on(self, state: IaiState, look: Any, frame: Frame) -> list[FrameResult]:
+        """See `NetworkMethod.go_on`.
 
         The host waits for what decides about identities, and for the results; where a new track
         may begin, for its place too. A Mask R-CNN waits for its proposals.
         """
-        image = prepare(frame.image, self._model.image.config, self.device)
-        picture = place(frame.height, frame.width, self._model.image.config).picture
-        seen = self._model.perceive(image, state.network, self.config.precision, picture)
-        return state, [self._follow(state, seen, frame)]
-
-    def _follow(self, state: IaiState, seen: Perception, frame: Frame) -> FrameResult:
-        """Take what the network sees in a frame into the state; return the tracks."""
         placement = place(frame.height, frame.width, self._model.image.config)
+        precision = self.config.precision
+        seen = self._model.understand(look, state.network, precision, placement.picture)
+        return [self._follow(state, seen, frame, placement)]
+
+    def _follow(
+        self, state: IaiState, seen: Perception, frame: Frame, placement: Placement
+    ) -> FrameResult:
+        """Take what the network sees in a frame into the state; return the tracks."""
         options = self.config.detections
         said = seen._replace(encoded=None)  # the rest is of no use there
         found, masks, owned = self._detect(said, placement, options, is_first=state.frames == 0)

@@ -11,6 +11,8 @@ memory forgets the track, the query starts anew, so that a few queries serve an 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +28,7 @@ from vis_ros.methods._ifr_clips import Clips, Waiting
 from vis_ros.methods._ifr_config import IfrConfig
 from vis_ros.methods._learned import NetworkMethod, known_parts_of
 from vis_ros.methods.base import register_method
+from vis_ros.nn.batches import in_batches
 from vis_ros.nn.ifr import Features, Ifr, Past, mask_logits
 from vis_ros.nn.ifr.clips import averaged, instances_of
 from vis_ros.nn.ifr.picture import place, prepare
@@ -97,37 +100,54 @@ class IfrMethod(NetworkMethod[Ifr]):
         clip = self.config.clip
         return IfrState(memory, owners, past, Clips(clip.length, clip.stride))
 
-    @torch.inference_mode()
-    def step(self, state: IfrState, frame: Frame) -> tuple[IfrState, list[FrameResult]]:
-        """See `Method.step`."""
-        if self.config.mode == 'stream':
-            return state, [self._follow(state, frame)]
-        sides = [round(side) for side in self.config.clip.short_sides] or [0]
+    def look(self, frames: Sequence[Frame]) -> list[tuple[Features, ...]]:
+        """See `NetworkMethod.look`: features at each scale."""
+        placements = [self._placements(frame) for frame in frames]
+        scales = []
+        for own in zip(*placements, strict=True):
+            work = functools.partial(self._features, frames, own)
+            scales.append(in_batches([where.padded for where in own], work))
+        return list(zip(*scales, strict=True))
+
+    def _features(
+        self, frames: Sequence[Frame], placements: Sequence[Placement], indices: list[int]
+    ) -> Features:
+        images = [prepare(frames[n].image, placements[n], self.device) for n in indices]
+        with running_in(self.device, self.config.precision):
+            levels, masks = self._model.see(torch.cat(images))
+        return Features(tuple(level.float() for level in levels), masks.float())
+
+    def _placements(self, frame: Frame) -> tuple[Placement, ...]:
+        """Return where a frame lies in the input: once in a stream, in clips at each scale."""
+        sides = [0]
+        if self.config.mode == 'clip' and self.config.clip.short_sides:
+            sides = [round(side) for side in self.config.clip.short_sides]
         sizes = self._model.sizes
-        placements = tuple(place(frame.height, frame.width, sizes, side) for side in sides)
+        return tuple(place(frame.height, frame.width, sizes, side) for side in sides)
+
+    def go_on(
+        self, state: IfrState, look: tuple[Features, ...], frame: Frame
+    ) -> list[FrameResult]:
+        """See `NetworkMethod.go_on`."""
+        if self.config.mode == 'stream':
+            return [self._follow(state, look[0], frame)]
+        placements = self._placements(frame)
         clips, results = state.clips, []
         if clips.frames and clips.frames[-1].placements != placements:
             results += self._end(state)
-        features = tuple(self._look(frame.image, where) for where in placements)
-        clips.frames.append(Waiting(frame.stamp_ns, frame.frame_id, placements, features))
+        clips.frames.append(Waiting(frame.stamp_ns, frame.frame_id, placements, look))
         if clips.is_whole:
             results += self._decode(state)
-        return state, results
+        return results
 
     @torch.inference_mode()
     def flush(self, state: IfrState) -> tuple[IfrState, list[FrameResult]]:
         """See `Method.flush`; the last clip may be shorter."""
         return state, self._end(state) if self.config.mode == 'clip' else []
 
-    def _look(self, image: np.ndarray, placement: Placement) -> Features:
-        with running_in(self.device, self.config.precision):
-            levels, masks = self._model.see(prepare(image, placement, self.device))
-        return Features(tuple(level.float() for level in levels), masks.float())
-
-    def _follow(self, state: IfrState, frame: Frame) -> FrameResult:
+    def _follow(self, state: IfrState, features: Features, frame: Frame) -> FrameResult:
         """Take the next frame of a stream."""
-        placement = place(frame.height, frame.width, self._model.sizes)
-        features = self._look(frame.image, placement)
+        (placement,) = self._placements(frame)
         decoded = self._model.decode(features, frames=1, past=state.past, causal=True)
         said = decoded.layers[-1]
         logits = mask_logits(said.kernels, features.masks[None])[0, 0]

@@ -11,6 +11,7 @@ shared track memory forgets by age and by need of place. A forgotten track is no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,9 +30,9 @@ from vis_ros.nn.maskprop.detector import set_options
 from vis_ros.nn.maskprop.identity import DUPLICATE, assign, identity_scores
 from vis_ros.nn.maskprop.masktrack import identity_logits, match_scores
 from vis_ros.nn.maskprop.perception import (
+    Look,
     Perceived,
-    look_at,
-    perceive,
+    look_at_all,
     propagated_masks,
     understand,
 )
@@ -116,19 +117,19 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             return None
         return Supports(self.config.support.past, self._ahead, sampling.names)
 
-    @torch.inference_mode()
-    def step(self, state: MaskPropState, frame: Frame) -> tuple[MaskPropState, list[FrameResult]]:
-        """See `Method.step`."""
+    def look(self, frames: Sequence[Frame]) -> list[Look]:
+        """See `NetworkMethod.look`: the taps of the backbone."""
+        images = [frame.image for frame in frames]
+        return look_at_all(self._model, images, self.device, self.config.precision)
+
+    def go_on(self, state: MaskPropState, look: Look, frame: Frame) -> list[FrameResult]:
+        """See `NetworkMethod.go_on`."""
         stamp_ns, frame_id = frame.stamp_ns, frame.frame_id
-        precision = self.config.precision
         if state.supports is None:
-            seen = perceive(
-                self._model, frame.image, self.config.detections, self.device, precision
-            )
-            return state, self._take(state, seen, stamp_ns, frame_id)
-        look = look_at(self._model, frame.image, self.device, precision)
+            seen = understand(self._model, look, None, self.config.detections)
+            return self._take(state, seen, stamp_ns, frame_id)
         state.supports.push(Glimpse(stamp_ns, frame_id, look))
-        return state, self._understand(state) if state.supports.is_ready else []
+        return self._understand(state) if state.supports.is_ready else []
 
     @torch.inference_mode()
     def flush(self, state: MaskPropState) -> tuple[MaskPropState, list[FrameResult]]:

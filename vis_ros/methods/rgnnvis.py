@@ -35,7 +35,6 @@ from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.config import NETWORKS
 from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
-from vis_ros.structures.batch import as_a_whole, attempt
 from vis_ros.structures.options import option
 
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
@@ -101,7 +100,6 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
     class_tensor = 'detector.semantic.bias'
     dense = ('detector',)
     recorded = ('select',)
-    takes_batches = True
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
         super().__init__(config, weights=weights, device=device)
@@ -140,35 +138,17 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         )
         return RgnnVisState(memory, initial.empty)
 
-    @torch.inference_mode()
-    def step(self, state: RgnnVisState, frame: Frame) -> tuple[RgnnVisState, list[FrameResult]]:
-        """See `Method.step`; nothing waits for the device before the labels come down."""
-        return state, [self.follow(state, self._detect([frame]), frame)]
-
-    @torch.inference_mode()
-    def step_many(
-        self, states: Sequence[RgnnVisState], frames: Sequence[Frame]
-    ) -> list[tuple[RgnnVisState, list[FrameResult]] | Exception]:
-        """See `Method.step_many`; the detector takes the batch, each stream tracks alone."""
-        if not frames:
-            return []
-        with as_a_whole(len(frames)):
-            detected = self._detect(frames)
-            parts = [one_of(detected, index) for index in range(len(frames))]
-        done = [
-            attempt(self.follow, state, part, frame)
-            for state, part, frame in zip(states, parts, frames, strict=True)
-        ]
-        return [
-            result if isinstance(result, Exception) else (state, [result])
-            for state, result in zip(states, done, strict=True)
-        ]
-
-    def _detect(self, frames: Sequence[Frame]) -> Detected:
+    def look(self, frames: Sequence[Frame]) -> list[Detected]:
+        """See `NetworkMethod.look`: what the detector finds."""
         config = self._model.detector.config
         images = (upload(frame.image, self.device)[None] for frame in frames)
         image = torch.cat([prepare(image, config) for image in images])
-        return self._model.detect(image, self.config.detections, self.config.precision)
+        detected = self._model.detect(image, self.config.detections, self.config.precision)
+        return [one_of(detected, index) for index in range(len(frames))]
+
+    def go_on(self, state: RgnnVisState, look: Detected, frame: Frame) -> list[FrameResult]:
+        """See `NetworkMethod.go_on`; nothing waits for the device before the results."""
+        return [self.follow(state, look, frame)]
 
     @torch.inference_mode()
     def follow(self, state: RgnnVisState, detected: Detected, frame: Frame) -> FrameResult:

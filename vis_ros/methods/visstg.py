@@ -10,7 +10,7 @@ seconds; the paper's 7 frames are 1.2 s at the 6 frames a second of its data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ from vis_ros.memory.track_memory import FREE
 from vis_ros.methods._learned import NetworkMethod, brought_down
 from vis_ros.methods.base import register_method
 from vis_ros.nn.acceleration import accelerate_option
+from vis_ros.nn.batches import in_batches
 from vis_ros.nn.condinst import place, prepare, video_config
 from vis_ros.nn.condinst.config import NETWORKS
 from vis_ros.nn.condinst.head import places
@@ -41,6 +42,7 @@ from vis_ros.nn.visstg.instances import (
     unborn,
     view_of,
 )
+from vis_ros.nn.visstg.network import Levels
 from vis_ros.nn.visstg.selection import Found, pixel_owners
 from vis_ros.ops.rows import add, put, rows_to_do
 from vis_ros.ops.transfer import upload
@@ -139,17 +141,25 @@ class VisstgMethod(NetworkMethod[Visstg]):
         )
         return VisstgState(memory, None, (0, 0), False)
 
-    @torch.inference_mode()
-    def step(self, state: VisstgState, frame: Frame) -> tuple[VisstgState, list[FrameResult]]:
-        """See `Method.step`."""
-        memory, config = state.memory, self._model.config
-        placement = place(frame.height, frame.width, config)
-        image = prepare(frame.image, config, self.device)
+    def look(self, frames: Sequence[Frame]) -> list[Levels]:
+        """See `NetworkMethod.look`: the pyramid."""
+        config = self._model.config
+
+        def levels(indices: list[int]) -> Levels:
+            images = [prepare(frames[n].image, config, self.device) for n in indices]
+            with running_in(self.device, self.config.precision):
+                found = self._model.look(torch.cat(images))
+            return tuple(level.float() for level in found)
+
+        return in_batches([place(f.height, f.width, config).padded for f in frames], levels)
+
+    def go_on(self, state: VisstgState, look: Levels, frame: Frame) -> list[FrameResult]:
+        """See `NetworkMethod.go_on`."""
+        memory = state.memory
+        placement = place(frame.height, frame.width, self._model.config)
         known = self._known(state)
         scene = state.scene if state.size == placement.padded else None
-        view = view_of(
-            self._model, self._look(image), known, scene, placement, self.config.detections
-        )
+        view = view_of(self._model, look, known, scene, placement, self.config.detections)
         match = self._match(view, known, memory)
         slot = self._claim(memory, frame.stamp_ns, view.found, known, match)
         merge = self.config.tracking.mask_merge
@@ -162,13 +172,7 @@ class VisstgMethod(NetworkMethod[Visstg]):
         down = brought_down(owners, memory)
         state.has_tracks = bool((down.reported['state'] != FREE).any())
         tracks = down.tracks(has_probabilities=True)
-        result = FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)
-        return state, [result]
-
-    def _look(self, image: Tensor) -> tuple[Tensor, ...]:
-        with running_in(self.device, self.config.precision):
-            levels = self._model.look(image)
-        return tuple(level.float() for level in levels)
+        return [FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)]
 
     def _known(self, state: VisstgState) -> Known:
         """Return the tracks before a frame, without any padding where there are none."""

@@ -1,14 +1,32 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One image out of the maps of a batch."""
+"""Images that go through a network together, and one image out of the maps of a batch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 from torch import Tensor
 
+from vis_ros.structures.batch import by_size
+
 T = TypeVar('T')
+
+
+def in_batches(sizes: Sequence[Hashable], work: Callable[[list[int]], Any]) -> list[Any]:
+    """Return the maps of each image, those of one size made together.
+
+    Args:
+        sizes: Of the images.
+        work: Returns the maps of the images with some indices, see `one_of`.
+    """
+    found: list[Any] = [None] * len(sizes)
+    for indices in by_size(sizes):
+        maps = work(indices)
+        for place, index in enumerate(indices):
+            found[index] = one_of(maps, place)
+    return found
 
 
 def one_of(maps: T, index: int) -> T:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -41,9 +41,9 @@ def attempt(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exce
         return error
 
 
-def by_size(sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
+def by_size(sizes: Sequence[Hashable]) -> list[list[int]]:
     """Return the indices of equal sizes together, each index once, in order of the first ones."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for index, size in enumerate(sizes):
         groups.setdefault(size, []).append(index)
     return list(groups.values())

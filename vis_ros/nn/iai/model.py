@@ -132,10 +132,24 @@ class Iai(nn.Module):
                 float32.
             picture: Rows and columns of what is not padding; by default everything.
         """
+        return self.understand(self.look(image, precision), memory, precision, picture)
+
+    def look(self, image: Tensor, precision: str | None = None) -> Any:
+        """Return the taps of the backbone, which know of no memory, in single precision."""
         with running_in(image.device, precision):
             taps = self.image.look(image)
-        taps, encoded = self.associate(type(taps)(*(tap.float() for tap in taps)), memory)
-        with running_in(image.device, precision):
+        return type(taps)(*(tap.float() for tap in taps))
+
+    def understand(
+        self,
+        taps: T,
+        memory: IaiMemory | None,
+        precision: str | None = None,
+        picture: tuple[int, int] | None = None,
+    ) -> Perception:
+        """Return what the network makes of what `look` gave; see `perceive`."""
+        taps, encoded = self.associate(taps, memory)
+        with running_in(taps.stride32.device, precision):
             output, logits = self.interpret(taps, picture)
         output = output.full()
         logits = None if logits is None else logits.float()

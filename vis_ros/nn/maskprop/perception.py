@@ -9,13 +9,14 @@ often, within torchvision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vis_ros.nn.batches import in_batches
 from vis_ros.nn.maskprop.config import DetectionOptions
 from vis_ros.nn.maskprop.detector import Features, Instances
 from vis_ros.nn.maskprop.model import MaskProp
@@ -87,11 +88,37 @@ def look_at(
     precision: str | None = None,
 ) -> Look:
     """Return what the backbone makes of an image; see `perceive`."""
-    placement = place(image.shape[0], image.shape[1], model.sizes)
-    picture = upload(scaled(image, placement), torch.device(device))
-    with running_in(picture.device, precision):
-        taps = model.detector.taps(normalise(picture[None], placement.padded))
-    return Look(placement, picture, {name: tap.float() for name, tap in taps.items()})
+    (look,) = look_at_all(model, [image], device, precision)
+    return look
+
+
+def look_at_all(
+    model: MaskProp,
+    images: Sequence[np.ndarray],
+    device: torch.device,
+    precision: str | None = None,
+) -> list[Look]:
+    """Return what the backbone makes of images, of each for itself; see `perceive`."""
+    placements = [place(image.shape[0], image.shape[1], model.sizes) for image in images]
+    pictures = [
+        upload(scaled(image, where), torch.device(device))
+        for image, where in zip(images, placements, strict=True)
+    ]
+    names: tuple[str, ...] = ()
+
+    def taps(indices: list[int]) -> tuple[Tensor, ...]:
+        nonlocal names
+        inputs = [normalise(pictures[n][None], placements[n].padded) for n in indices]
+        with running_in(device, precision):
+            found = model.detector.taps(torch.cat(inputs))
+        names = tuple(found)
+        return tuple(tap.float() for tap in found.values())
+
+    seen = in_batches([where.padded for where in placements], taps)
+    return [
+        Look(where, picture, dict(zip(names, own, strict=True)))
+        for where, picture, own in zip(placements, pictures, seen, strict=True)
+    ]
 
 
 def understand(
