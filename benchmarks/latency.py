@@ -15,23 +15,21 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from over_dds import counts_of, hear_diagnostics, open_images, spinning, wait_for_tracker
 
 from vis_ros.ros.host import Qos
-from vis_ros.ros.open_host import open_host
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.wire.conversion import TRACKS_TYPE
 from vis_ros.wire.encodings import IMAGE_TYPE, encode_image, make_header, stamp_to_ns
 
 START_S = 60.0
 DRAIN_S = 2.5  # the frames on their way, and two diagnostics
-COUNTS = ('received', 'processed', 'published', 'dropped', 'failed', 'out_of_order', 'ignored')
 
 
 def run_tracker(method_ms: float) -> int:
@@ -80,16 +78,14 @@ class Planner:
         self.latencies_ms: list[float] = []
         self.counts: dict[str, int] = {}
         host.create_subscription(TRACKS_TYPE, '/vis_tracker/tracks', Qos(depth=50), self._take)
-        kind = 'diagnostic_msgs/msg/DiagnosticArray'
-        host.create_subscription(kind, '/diagnostics', Qos(depth=10), self._look)
+        hear_diagnostics(host, self._look)
 
     def _take(self, message: Any) -> None:
         age_ns = self._host.now_ns() - stamp_to_ns(message.header.stamp)
         self.latencies_ms.append(age_ns / 1e6)
 
-    def _look(self, message: Any) -> None:
-        values = {item.key: item.value for item in message.status[0].values}
-        self.counts = {name: int(values[name]) for name in COUNTS}
+    def _look(self, cameras: list[dict[str, str]]) -> None:
+        self.counts = counts_of(cameras[0])
 
 
 def publish(host: Any, images: Any, args: argparse.Namespace) -> int:
@@ -108,24 +104,14 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run camera and planner against a tracker process; return the figures."""
     words = [sys.executable, __file__, '--tracker', '--method-ms', str(args.method_ms)]
     tracker = subprocess.Popen(words)
-    host = open_host('latency', [], 'dds')
-    planner = Planner(host)
-    images = host.create_publisher(IMAGE_TYPE, '/camera/image_raw', Qos(depth=5))
-    spinning = threading.Thread(target=host.spin, daemon=True)
-    spinning.start()
-    deadline = time.monotonic() + START_S
-    while not images.subscriber_count() and tracker.poll() is None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f'no tracker within {START_S:g} s')
-        time.sleep(0.05)
-    time.sleep(1.0)  # the subscription follows the camera's quality of service
-    sent = publish(host, images, args)
-    time.sleep(DRAIN_S)
-    tracker.terminate()
-    code = tracker.wait(START_S)
-    host.stop()
-    spinning.join()
-    host.destroy()
+    with spinning('latency') as host:
+        planner = Planner(host)
+        images = host.create_publisher(IMAGE_TYPE, '/camera/image_raw', Qos(depth=5))
+        wait_for_tracker(tracker, [images], START_S)
+        sent = publish(host, images, args)
+        time.sleep(DRAIN_S)
+        tracker.terminate()
+        code = tracker.wait(START_S)
     return report(args, sent, planner, code)
 
 
@@ -134,9 +120,7 @@ def report(args: argparse.Namespace, sent: int, planner: Planner, code: int) -> 
     latencies, counts = planner.latencies_ms, planner.counts
     half = len(latencies) // 2
     quantiles = {f'p{q}': round(float(np.percentile(latencies, q)), 2) for q in (50, 95, 99, 100)}
-    open_frames = counts['received'] - sum(
-        counts[name] for name in ('processed', 'dropped', 'failed', 'out_of_order', 'ignored')
-    )
+    open_frames = open_images(counts)
     return {
         'image': f'{args.width}x{args.height} rgb8 at {args.hz:g} Hz for {args.seconds:g} s',
         'method_ms': args.method_ms,

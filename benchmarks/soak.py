@@ -31,15 +31,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from over_dds import counts_of, hear_diagnostics, open_images, spinning, wait_for_tracker
 
 from vis_ros.ros.host import Qos
-from vis_ros.ros.open_host import open_host
 from vis_ros.synth.source import SynthSource
 from vis_ros.wire.conversion import TRACKS_TYPE
 from vis_ros.wire.encodings import IMAGE_TYPE, encode_image, make_header, stamp_to_ns
 
 IMAGES, START_S, DRAIN_S = '/soak/image_raw', 600.0, 2.5
-COUNTS = ('received', 'processed', 'published', 'dropped', 'failed', 'out_of_order', 'ignored')
 LISTENED = {  # so that these outputs are made, too
     'vision_msgs/msg/Detection2DArray': '/vis_tracker/detections_2d',
     'visualization_msgs/msg/MarkerArray': '/vis_tracker/markers',
@@ -63,8 +62,7 @@ class Planner:
         self.counts: dict[str, int] = {}
         self.last_error = ''
         host.create_subscription(TRACKS_TYPE, '/vis_tracker/tracks', Qos(depth=50), self._hear)
-        kind = 'diagnostic_msgs/msg/DiagnosticArray'
-        host.create_subscription(kind, '/diagnostics', Qos(depth=10), self._look)
+        hear_diagnostics(host, self._look)
         for type_name, topic in LISTENED.items():
             host.create_subscription(type_name, topic, Qos(depth=5), lambda message: None)
 
@@ -86,10 +84,9 @@ class Planner:
         self.highest_id = max(self.highest_id, *new) if new else self.highest_id
         self._known |= new
 
-    def _look(self, message: Any) -> None:
-        values = {item.key: item.value for item in message.status[0].values}
-        self.counts = {name: int(values[name]) for name in COUNTS}
-        self.last_error = values['last_error']
+    def _look(self, cameras: list[dict[str, str]]) -> None:
+        self.counts = counts_of(cameras[0])
+        self.last_error = cameras[0]['last_error']
 
 
 class Camera:
@@ -127,28 +124,18 @@ def processor_s(pid: int) -> float:
 
 def measure(args: argparse.Namespace, tracker: Any, memory: Path) -> dict[str, Any]:
     """Be camera and planner of a tracker that was started; end it, and return the figures."""
-    host = open_host('soak', [], 'dds')
-    planner, camera = Planner(host), Camera(host, args)
-    spinning = threading.Thread(target=host.spin, daemon=True)
-    spinning.start()
-    deadline = time.monotonic() + START_S
-    while not camera.publisher.subscriber_count() and tracker.poll() is None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f'no tracker within {START_S:g} s')
-        time.sleep(0.05)
-    time.sleep(1.0)  # the subscription follows the camera's quality of service
-    count = max(3, round(args.minutes * 60 / args.bin_s))
-    bins: list[dict[str, Any]] = []
-    for index in range(count):
-        bins.append(one_bin(args, tracker, camera, planner))
-        print(f'{index + 1}/{count}', json.dumps(bins[-1]), flush=True)
-    time.sleep(DRAIN_S)
-    has_file = memory.exists()
-    tracker.send_signal(signal.SIGTERM)
-    code = tracker.wait(START_S)
-    host.stop()
-    spinning.join()
-    host.destroy()
+    with spinning('soak') as host:
+        planner, camera = Planner(host), Camera(host, args)
+        wait_for_tracker(tracker, [camera.publisher], START_S)
+        count = max(3, round(args.minutes * 60 / args.bin_s))
+        bins: list[dict[str, Any]] = []
+        for index in range(count):
+            bins.append(one_bin(args, tracker, camera, planner))
+            print(f'{index + 1}/{count}', json.dumps(bins[-1]), flush=True)
+        time.sleep(DRAIN_S)
+        has_file = memory.exists()
+        tracker.send_signal(signal.SIGTERM)
+        code = tracker.wait(START_S)
     return {
         'frames_sent': camera.sent,
         'results': planner.results,
@@ -210,13 +197,12 @@ def judge(figures: dict[str, Any]) -> dict[str, Any]:
     yard_before, yard_after = (median(part, 'yardstick_ms') for part in (first, last))
     allowed_ms = MAX_SLOWER * ms_before * max(1.0, yard_after / yard_before) + SLACK_MS
     counts = figures['counts']
-    ends = sum(counts[name] for name in ('processed', 'dropped', 'failed', 'out_of_order'))
     checks = {
         'memory grew': bytes_after - bytes_before
         > max(MAX_GROWTH_BYTES, MAX_GROWTH * bytes_before),
         'latency grew': not ms_after <= allowed_ms,
         'frames failed': counts['failed'] > 0,
-        'counters do not add up': counts['received'] != ends + counts['ignored'],
+        'counters do not add up': open_images(counts) != 0,
         'results are missing': figures['results'] != counts['published'],
         'a new session began': figures['sessions'] != 1,
         'an id was lower than an earlier one': figures['new_ids_that_fell'] > 0,

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import os
 import sys
@@ -15,12 +14,10 @@ import pytest
 
 pytest.importorskip('cyclonedds')
 
-_SPEC = importlib.util.spec_from_file_location(
-    'soak', Path(__file__).parents[2] / 'benchmarks/soak.py'
-)
-soak = importlib.util.module_from_spec(_SPEC)
-sys.modules['soak'] = soak
-_SPEC.loader.exec_module(soak)
+sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
+
+import over_dds
+import soak
 
 MB = 1_000_000
 
@@ -36,7 +33,7 @@ def figures(**changes):
         }
         for index in range(10)
     ]
-    counts = dict.fromkeys(soak.COUNTS, 0) | {'received': 80, 'processed': 79, 'dropped': 1}
+    counts = dict.fromkeys(over_dds.COUNTS, 0) | {'received': 80, 'processed': 79, 'dropped': 1}
     return {
         'bins': bins,
         'counts': {**counts, 'published': 79},

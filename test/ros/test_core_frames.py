@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From image messages to tracks: headers, sessions, filters, debug images, diagnostics."""
 
+import time
+
 import numpy as np
 import pytest
 from coloured_world import PERIOD_NS, TODAY, ColourDetector, picture, street
@@ -240,6 +242,41 @@ def test_the_latency_of_a_message(make_rig):
     rig.step(image(stamp_ns=NOW_NS - 12_500_000))
     assert rig.tracks[0].stamp_to_publish_ms == pytest.approx(12.5)
     assert list(rig.tracks[0].stage_names) == ['method']
+
+
+@pytest.mark.parametrize('lag', [0, 2])
+def test_the_time_from_callback_to_publication_holds_all_stages(make_rig, puppet, lag):
+    puppet.lag = lag
+    rig = make_rig(queue='every').start()
+    for index in range(lag + 1):
+        rig.step(image(stamp_ns=NOW_NS + index * PERIOD_NS))
+    assert len(rig.tracks) == 1
+    found = rig.core.streams[0].statistics
+    whole, *_ = found.percentiles('callback_to_publish')
+    parts = [found.percentiles(stage)[0] for stage in ('decode', 'method', 'publish')]
+    assert whole >= sum(parts)
+
+
+def test_the_time_from_callback_to_publication_needs_no_stamp(make_rig):
+    rig = make_rig().start()
+    rig.step(image(stamp_ns=0))
+    assert 'callback_to_publish' in rig.core.streams[0].statistics.stage_names()
+
+
+def test_the_time_from_callback_to_publication_holds_the_wait_for_the_frame_at_work(
+    make_rig, puppet
+):
+    gate = Gate(puppet)
+    rig = make_rig(queue='every').start()
+    rig.send(image(), image(stamp_ns=NOW_NS + PERIOD_NS))
+    came_s = time.perf_counter()
+    gate.wait_entered()
+    let_go_s = time.perf_counter()
+    gate.let_go(2)
+    rig.settle()
+    _, _, longest = rig.core.streams[0].statistics.percentiles('callback_to_publish')
+    assert len(rig.tracks) == 2
+    assert longest >= (let_go_s - came_s) * 1e3
 
 
 def test_results_of_a_method_with_a_lag_belong_to_their_frames(make_rig, puppet):

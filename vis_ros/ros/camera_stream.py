@@ -14,7 +14,7 @@ from vis_ros.methods import Method
 from vis_ros.pipeline.session import TrackingSession
 from vis_ros.ros.depth_input import DepthInput
 from vis_ros.ros.error_log import ErrorLog
-from vis_ros.ros.frame_work import FrameWork
+from vis_ros.ros.frame_work import Arrival, FrameWork
 from vis_ros.ros.host import Closeable, Host
 from vis_ros.ros.image_input import ImageInput
 from vis_ros.ros.outputs import Outputs
@@ -174,15 +174,16 @@ class CameraStream:
     # Images, on the executor's thread
 
     def _receive(self, message: Any) -> None:
+        arrival = Arrival(message, time.perf_counter())
         self.statistics.count('received')
         box = self._box
         if box is not None and self.is_enabled:
             depth = self.spatial.depth
             if depth is not None:
                 depth.expect(message)
-            dropped = box.offer(message)
+            dropped = box.offer(arrival)
             if depth is not None and dropped is not None:
-                depth.forget(dropped)
+                depth.forget(dropped.message)
         else:
             self.statistics.count('ignored')
 

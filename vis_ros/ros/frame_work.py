@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from vis_ros.pipeline.result_check import ResultError
 from vis_ros.pipeline.session import Processed, TrackingSession, process_many
@@ -20,6 +21,13 @@ from vis_ros.structures import Frame
 from vis_ros.wire.encodings import frame_of
 
 _TRACE_PARTS = 3  # last lines of a traceback that tell where a method failed
+
+
+class Arrival(NamedTuple):
+    """An image message, and when it came by `time.perf_counter`."""
+
+    message: Any
+    at_s: float
 
 
 class FrameWork:
@@ -76,11 +84,11 @@ class FrameWork:
 
     # On the worker's thread
 
-    def enter(self, message: Any) -> Frame | None:
+    def enter(self, arrival: Arrival) -> Frame | None:
         """Return the frame of an image message; None if none is to be tracked. Never raises."""
         start = time.perf_counter()
         try:
-            frame = frame_of(message)
+            frame = dataclasses.replace(frame_of(arrival.message), arrived_s=arrival.at_s)
         except Exception as error:  # whatever the bytes of a stranger provoke
             text = str(error) if isinstance(error, ValueError) else repr(error)
             self._fail('image', f'frame dropped: {text}')
@@ -138,17 +146,17 @@ class FrameWork:
 Tracked = list[tuple[FrameWork, list[Processed]]]
 
 
-def process_batch(messages: Sequence[tuple[FrameWork, Any]]) -> Tracked:
+def process_batch(arrivals: Sequence[tuple[FrameWork, Arrival]]) -> Tracked:
     """Track image messages of different cameras together; never raises.
 
     Args:
-        messages: At most one for each camera, with what takes the frames of that camera.
+        arrivals: At most one for each camera, with what takes the frames of that camera.
 
     Returns:
         What `publish_batch` is to publish: nothing of the session, which goes on with the next
         frame meanwhile.
     """
-    entered = [(work, work.enter(message)) for work, message in messages]
+    entered = [(work, work.enter(arrival)) for work, arrival in arrivals]
     batch = [(work, frame) for work, frame in entered if frame is not None]
     known = [work.session.session_id for work, _ in batch]
     outcomes = process_many([(work.session, frame) for work, frame in batch])

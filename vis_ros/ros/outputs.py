@@ -87,7 +87,10 @@ class Outputs(Closeable):
                 stamp_to_publish_ms=latency_ms or 0.0,
             )
         )
-        times = {**result.stages_ms, 'publish': (time.perf_counter() - start) * 1e3}
+        end = time.perf_counter()
+        times = {**result.stages_ms, 'publish': (end - start) * 1e3}
+        if done.frame.arrived_s is not None:
+            times['callback_to_publish'] = (end - done.frame.arrived_s) * 1e3
         if latency_ms is not None:
             times['stamp_to_publish'] = latency_ms
         self._statistics.times(times)

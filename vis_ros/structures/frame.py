@@ -16,6 +16,7 @@ class Frame:
             written to while a method holds the frame.
         stamp_ns: Time of exposure in nanoseconds, of the camera's clock.
         frame_id: Coordinate frame of the camera, as in `std_msgs/Header`; may be empty.
+        arrived_s: When its message came, by `time.perf_counter`; None if it did not come as one.
 
     Raises:
         ValueError: The image has another shape or dtype, or the stamp is negative.
@@ -24,6 +25,7 @@ class Frame:
     image: np.ndarray
     stamp_ns: int
     frame_id: str = ''
+    arrived_s: float | None = None
 
     def __post_init__(self) -> None:
         image = self.image
