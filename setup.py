@@ -27,6 +27,11 @@ EVALUATION = ['motmetrics>=1.4', 'pycocotools>=2.0.8', 'tabulate']
 TRAINING = ['lightning-fabric>=2.4', 'rich', 'tensorboard']
 BARE = ['cyclonedds>=11,<12', 'rich', 'rosbags>=0.11', 'shtab']
 IFR = ['huggingface-hub']  # only to import weights of Mask2Former by their name on the hub
+COMPARE = [  # only for benchmarks, beside our own speed
+    'motpy',
+    'supervision>=0.30,<0.31',  # earlier ones want opencv-python, later ones have no ByteTrack
+    'ultralytics>=8.3',  # AGPL-3.0
+]
 TEST = [
     'filelock',  # benchmarks/results
     'hypothesis',
@@ -80,7 +85,7 @@ setup(
         'test': TEST,
         'tensorrt': ['torch-tensorrt'],
         'cluster': ['ray>=2.9'],
-        'compare': ['ultralytics>=8.3'],  # AGPL-3.0; only benchmarks/suite, beside our own speed
+        'compare': COMPARE,
     },
     entry_points={
         'console_scripts': [

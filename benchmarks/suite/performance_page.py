@@ -44,7 +44,8 @@ def write_page(stored: Path, page: Path) -> None:
         page: File of the page; pictures go to `images` beside it.
     """
     parts = [INTRODUCTION]
-    for path in sorted(stored.glob('*.json')):
+    association = stored / 'association.json'
+    for path in sorted(set(stored.glob('*.json')) - {association}):
         document = json.loads(path.read_text())
         text, pictures = device_part(document)
         parts.append(text)
@@ -53,6 +54,8 @@ def write_page(stored: Path, page: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(picture)
             parts.append(f'![{name}](images/{target.name})\n')
+    if association.exists():
+        parts.append(association_part(json.loads(association.read_text())))
     if len(parts) == 1:
         parts.append('**Nothing is stored yet: nothing was measured.**\n')
     page.write_text('\n'.join(parts))
@@ -76,6 +79,27 @@ def device_part(document: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         if curve := _curve(found[name], title, x, value):
             pictures[name] = curve
     return '\n'.join(lines), pictures
+
+
+def association_part(document: Figures) -> str:
+    """Return what the page says of association.json, which `association.py` writes."""
+    figures = document['figures']
+    names = list(dict.fromkeys(name for each in figures.values() for name in each))
+    before, after = document['load']
+    lines = [
+        '## Association beside other trackers',
+        '',
+        f'{document["machine"]["cpu"]}, {document["cores"]} cores, load {before} to {after}, '
+        f'{document["frames"]} frames, by `python benchmarks/association.py`.',
+        'All get the same boxes; ours also store and encode a mask of each.',
+        '',
+        *(f'- `{name}`: version {each}' for name, each in document['packages'].items()),
+        *(f'- `{name}`: not measured: {why}' for name, why in document['missing'].items()),
+    ]
+    for title, cell in _ASSOCIATION.items():
+        rows = [(f'`{name}`', *(cell(each[name]) for each in figures.values())) for name in names]
+        lines += ['', f'{title}:', '', *table(('objects', *figures), rows)]
+    return '\n'.join([*lines, ''])
 
 
 def _machine(document: Mapping[str, Any]) -> str:
@@ -204,6 +228,12 @@ def _curve(found: Found, title: str, x: Callable[[Case], float], value: str) -> 
     return line_chart(f'{beside} over {below}', below, beside, lines)
 
 
+_ASSOCIATION: Mapping[str, Callable[[Figures], str]] = {
+    'Time of the thread for a frame [ms, median], times that of `iou`': lambda f: (
+        f'{f["ms"]:.2f} ({f["ratio"]:.2f})'
+    ),
+    'Switches of identity, MOTA': lambda f: f'{f["switches"]} ({f["mota"]:.4f})',
+}
 _SECTIONS: Mapping[str, tuple[str, Callable[[Found], Iterator[str]]]] = {
     'methods': ('All methods, 1280x720, 10 objects', _whole),
     'bars': ('Bars, of an H200, ResNet-50', _bars),

@@ -147,6 +147,31 @@ def test_bars_of_a_gpu(tmp_path: Path) -> None:
     assert speed_cases.bar_of(fast) == 400.0 and speed_cases.bar_of(SMALL) is None
 
 
+def test_association_has_a_section_and_is_no_device(tmp_path: Path) -> None:
+    ours = {'ms': 2.0, 'ratio': 1.0, 'switches': 1, 'mota': 0.9996}
+    found = {
+        'machine': MACHINE,
+        'load': [0.5, 1.25],
+        'cores': 2,
+        'frames': 300,
+        'packages': {'motpy': '0.0.10'},
+        'missing': {'norfair': 'no such module'},
+        'figures': {'1': {'iou': ours, 'motpy': {**ours, 'ms': 0.5, 'ratio': 0.25}}},
+    }
+    (tmp_path / 'association.json').write_text(json.dumps(found))
+    performance_page.write_page(tmp_path, tmp_path / 'page.md')
+    text = (tmp_path / 'page.md').read_text()
+    assert '## Association beside other trackers' in text
+    assert 'Abacus 3, 2 cores, load 0.5 to 1.25, 300 frames' in text
+    assert '- `norfair`: not measured: no such module' in text
+    assert '| objects | 1 |\n|---|---|\n| `iou` | 2.00 (1.00) |' in text
+    assert '| `motpy` | 0.50 (0.25) |' in text and '| `motpy` | 1 (0.9996) |' in text
+    (tmp_path / 'cpu.json').write_text(json.dumps(document('cpu')))
+    performance_page.write_page(tmp_path, tmp_path / 'page.md')
+    text = (tmp_path / 'page.md').read_text()
+    assert text.index('## Abacus 3, torch 2.15') < text.index('## Association')
+
+
 def test_the_stored_page_is_that_of_the_stored_files(tmp_path: Path) -> None:
     page = tmp_path / 'performance.md'
     performance_page.write_page(ROOT / 'docs' / 'performance', page)
