@@ -215,6 +215,8 @@ class TrackMemory:
     def _bear(
         self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor, birth: Tensor
     ) -> Tensor:
+        if birth.device.type == 'cpu' and not bool(birth.any()):  # most frames: nothing to write
+            return shown
         t = self.tensors
         is_available = ~self.occupied | (t['misses'] > 0)
         slot, index, is_born = self._find_places(is_available, seen.scores, birth)

@@ -24,28 +24,35 @@ def encode(pixels: np.ndarray, *, x: int = 0, y: int = 0) -> Rle:
     Returns:
         The run lengths; `Rle()` where no pixel is set.
     """
-    rows = np.flatnonzero(pixels.any(axis=1))
-    if rows.size == 0:
+    if not pixels.size:
         return Rle()
-    columns = np.flatnonzero(pixels.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    top, bottom = _extent(pixels.any(axis=1))
+    if top == bottom:
+        return Rle()
+    left, right = _extent(pixels.any(axis=0))
     crop = np.ascontiguousarray(pixels[top:bottom, left:right])
-    return Rle(
-        x=x + int(left),
-        y=y + int(top),
-        width=int(right - left),
-        height=int(bottom - top),
-        counts=_runs(crop.reshape(-1)),
-    )
+    return Rle(x + left, y + top, right - left, bottom - top, _runs(crop.reshape(-1)))
+
+
+def _extent(is_set: np.ndarray) -> tuple[int, int]:
+    """Return the first and one past the last of what is set in a bool vector; zeros if nothing."""
+    first = int(is_set.argmax())
+    return (first, is_set.size - int(is_set[::-1].argmax())) if is_set[first] else (0, 0)
 
 
 def _runs(flat: np.ndarray) -> np.ndarray:
     """Return the lengths of the runs of a non-empty bool vector, background first."""
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    ends = np.concatenate((changes, (flat.size,)))
-    if flat[0]:
-        ends = np.concatenate(((0,), ends))
-    return np.diff(ends, prepend=0).astype(np.uint32)
+    before = (flat[1:] != flat[:-1]).nonzero()[0]  # last pixels of all runs but the last one
+    skips = int(flat[0])  # the background's first run has no pixel then
+    counts = np.zeros(skips + before.size + 1, np.uint32)
+    runs = counts[skips:]
+    if not before.size:
+        runs[0] = flat.size
+        return counts
+    runs[0] = before[0] + 1
+    np.subtract(before[1:], before[:-1], out=runs[1:-1], casting='unsafe')
+    runs[-1] = flat.size - 1 - before[-1]
+    return counts
 
 
 def decode(rle: Rle) -> np.ndarray:
