@@ -26,7 +26,9 @@ A frame is an array on the host at the beginning of a step, and results are on t
 Parameters are random and thresholds open, so that each frame shows so many objects as the row says
 (IFR: all its queries; IAI can only give 19 identities; iou and deepsort: what `motion` finds).
 Each row is a process of its own. On a CPU times are those of one thread by its own clock. Absolute
-times are of the machine that is named; ratios are what counts elsewhere.
+times are of the machine that is named; ratios are what counts elsewhere. On a virtual machine that
+shares its processor with others the same case was seen to take 1.5 times as long an hour later, so
+rows that lie closer together than that say little.
 
 *floor*: operations of the convolutions and matrix products of a step over the rate of large
 matrix products on that machine, or bytes of parameters and pictures over the rate of large
