@@ -186,7 +186,7 @@ def _across(head: str, of: Callable[[Case], str], value: str) -> Callable[[Found
 
 
 def _streams(found: Found) -> Iterator[str]:
-    head = ('method', 'frames', 'first tenth ms', 'last tenth ms', 'last / first')
+    head = ('method', 'frames', 'p10 of first tenth ms', 'of last tenth ms', 'last / first')
     rows = []
     for case, f in _measured(found):
         first, last = f['first_tenth_ms'], f['last_tenth_ms']
