@@ -26,10 +26,10 @@ def encode(pixels: np.ndarray, *, x: int = 0, y: int = 0) -> Rle:
     """
     if not pixels.size:
         return Rle()
-    top, bottom = _extent(pixels.any(axis=1))
+    top, bottom = _extent(np.logical_or.reduce(pixels, axis=1))
     if top == bottom:
         return Rle()
-    left, right = _extent(pixels.any(axis=0))
+    left, right = _extent(np.logical_or.reduce(pixels, axis=0))
     crop = np.ascontiguousarray(pixels[top:bottom, left:right])
     return Rle(x + left, y + top, right - left, bottom - top, _runs(crop.reshape(-1)))
 
