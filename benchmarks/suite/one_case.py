@@ -37,8 +37,8 @@ from vis_ros.nn.acceleration import AccelerationWarning
 from vis_ros.pipeline.build import build_method
 from vis_ros.structures import Frame, FrameResult
 
-WARM_UP = 5  # steps that do not count; of a long stream a fifth: `motion` learns for seconds
-_LONG = 500
+WARM_UP = 5  # steps that do not count
+_LEARNING = 200  # those of `motion`, until it knows the background
 _PERIOD_NS = 33_333_333
 
 
@@ -61,7 +61,7 @@ def measure(case: Case) -> dict[str, Any]:
         warnings.simplefilter('always', AccelerationWarning)
         step, parameters = runner(case)
         start = time.perf_counter()
-        for _ in range(case.frames // 5 if case.frames >= _LONG else min(WARM_UP, case.frames)):
+        for _ in range(_LEARNING if case.method in FREE else min(WARM_UP, case.frames)):
             step()
         ready_s = time.perf_counter() - start
         times, found = [], []

@@ -52,6 +52,15 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return ran
 
 
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Let CUDA graphs be had, as stand-ins."""
+    made = Recorder()
+    monkeypatch.setattr(cuda_graphs, 'record', made)
+    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+    return made
+
+
 @pytest.mark.parametrize('name', NETWORKS)
 def test_each_part_is_there_in_some_form(name: str) -> None:
     wanted, known = set[str](), set[str]()
@@ -73,10 +82,7 @@ def test_results_are_the_same(name: str, traced: set[str]) -> None:
 
 
 @pytest.mark.parametrize('name', sorted(set(NETWORKS) - {'rgnnvis'}))
-def test_results_of_recordings_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder()
-    monkeypatch.setattr(cuda_graphs, 'record', recorder)
-    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+def test_results_of_recordings_are_the_same(name: str, recorder: Recorder) -> None:
     frames = street(4)
     expected = run(Case(name).build(), frames)
     assert run(Case(name).build(accelerate='graphs'), frames) == expected
@@ -84,7 +90,7 @@ def test_results_of_recordings_are_the_same(name: str, monkeypatch: pytest.Monke
     assert len(recorder.made) < recorder.replays
 
 
-def test_a_recorded_tracker_follows_options_and_restores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recorded_tracker_follows_options_and_restores(recorder: Recorder) -> None:
     def results(**options: Any) -> list[Any]:
         cls = METHODS['rgnnvis']
         config = build_config(cls.Config, options)
@@ -101,18 +107,13 @@ def test_a_recorded_tracker_follows_options_and_restores(monkeypatch: pytest.Mon
 
     expected = results()
     assert len({track.track_id for result in expected for track in result.tracks}) > 4
-    recorder = Recorder()
-    monkeypatch.setattr(cuda_graphs, 'record', recorder)
-    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
     assert results(accelerate='graphs') == expected
     assert len(recorder.made) == 4  # detector, selection, tracker with each least score
     assert recorder.replays == 9 * 2 + 8  # the frame after the restore goes without
 
 
 @pytest.mark.parametrize('options', [{}, {'detector': 'maskrcnn'}, {'association': False}])
-def test_recorded_identities_are_the_same(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recorded_identities_are_the_same(options: dict[str, Any], recorder: Recorder) -> None:
     def results(**given: Any) -> list[Any]:
         cls = METHODS['iai']
         config = build_config(cls.Config, given)
@@ -121,17 +122,11 @@ def test_recorded_identities_are_the_same(
     video = lively_weights.frames(6)
     expected = results()
     assert len({track.track_id for result in expected for track in result.tracks}) > 9
-    recorder = Recorder()
-    monkeypatch.setattr(cuda_graphs, 'record', recorder)
-    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
     assert results(accelerate='graphs') == expected
     assert recorder.replays > 6 * 3
 
 
-def test_what_is_recorded_does_not_depend_on_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder()
-    monkeypatch.setattr(cuda_graphs, 'record', recorder)
-    monkeypatch.setattr(acceleration, '_obstacle', lambda how, device: '')
+def test_what_is_recorded_does_not_depend_on_what_is_seen(recorder: Recorder) -> None:
     method: Any = Case('iai', (('model.detector', 'maskrcnn'),)).build(accelerate='graphs')
     run(method, street(6))
     # the first frame, which has no memory, is recorded apart from the others

@@ -3,14 +3,14 @@
 """One copy up, one copy down: what a step of a method makes the host wait for, without a GPU."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from coloured_world import Case
-from device_traffic import META, traffic
+from device_traffic import META, Traffic, traffic
 from torch import Tensor
 
 from vis_ros.methods import METHODS
@@ -38,18 +38,24 @@ def on_meta(name: str, **options: Any):
     return method
 
 
-@pytest.mark.parametrize('name', ['rgnnvis', 'rgnnvis_pp'])
-def test_rgnnvis_waits_once(name: str) -> None:
+def after_the_first(name: str) -> Iterator[Traffic]:
+    """Yield what each of some steps brings up and down; constants went up with the first one."""
     method = on_meta(name)
     state = method.init_state()
-    first, *others = frames(3)
+    first, *others = frames(4)
     with traffic():
-        state, _ = method.step(state, first)  # constants go up with the first
+        state, _ = method.step(state, first)
     for frame in others:
         with traffic() as counted:
             state, _ = method.step(state, frame)
-        assert counted.up == [IMAGE]
         assert counted.waited == []
+        yield counted
+
+
+@pytest.mark.parametrize('name', ['rgnnvis', 'rgnnvis_pp'])
+def test_rgnnvis_waits_once(name: str) -> None:
+    for counted in after_the_first(name):
+        assert counted.up == [IMAGE]
         assert len(counted.down) == 1, counted.down
 
 
@@ -63,30 +69,14 @@ def test_cameras_of_rgnnvis_wait_once_each() -> None:
 
 
 def test_iai_waits_for_identities_and_for_the_masks() -> None:
-    method = on_meta('iai')
-    state = method.init_state()
-    first, *others = frames(4)
-    with traffic():
-        state, _ = method.step(state, first)
-    for frame in others:
-        with traffic() as counted:
-            state, _ = method.step(state, frame)
+    for counted in after_the_first('iai'):
         assert len(counted.up) == 4, counted.up  # the picture, births, what is held, slots
-        assert counted.waited == []
         assert len(counted.down) == 2, counted.down
 
 
 def test_ifr_waits_for_its_choice_and_for_the_masks() -> None:
-    method = on_meta('ifr')
-    state = method.init_state()
-    first, *others = frames(4)
-    with traffic():
-        state, _ = method.step(state, first)
-    for frame in others:
-        with traffic() as counted:
-            state, _ = method.step(state, frame)
+    for counted in after_the_first('ifr'):
         assert counted.up[0] == IMAGE and len(counted.up) == 3, counted.up
-        assert counted.waited == []
         assert len(counted.down) == 2, counted.down
 
 

@@ -62,7 +62,7 @@ def test_all_forms_obey_the_laws(name: str, tmp_path: Path) -> None:
 def offline(method: Method, video: list[Frame]) -> list[tuple[Content, Tensor, Tensor]]:
     """Return what is in each frame of a whole video, its features, and the masks of its clip."""
     config, model = method.config, method._model
-    looks = [look_at(model, frame.image, method.device) for frame in video]
+    looks = [look_at(model, [frame.image], method.device)[0] for frame in video]
     seen = []
     for t, look in enumerate(looks):
         near = range(max(0, t - config.support.past), t + config.support.ahead + 1)

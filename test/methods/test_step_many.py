@@ -70,6 +70,15 @@ def check_alike(got: list[FrameResult], expected: list[FrameResult]) -> None:
     assert odd <= max(2, TIES * total)
 
 
+def tracks_of_three(method: Method, *videos: list[Frame]) -> int:
+    """Check two cameras, and a smaller one that ends early; return how many tracks there are."""
+    small = [replace(f, image=f.image[:46, :92].copy()) for f in videos[0][:6]]
+    got = together(method, [*videos, small])
+    for mine, video in zip(got, [*videos, small], strict=True):
+        check_alike(mine, run(method, video))
+    return sum(len({t.track_id for r in mine for t in r.tracks}) for mine in got)
+
+
 def books(track: Track) -> tuple[object, ...]:
     stamps = track.first_seen_ns, track.last_seen_ns
     return track.track_id, track.slot, track.state, track.class_id, stamps, track.hits
@@ -127,12 +136,7 @@ def test_rgnnvis_when_things_happen(name: str) -> None:
     method = lively(name)
     assert method.takes_batches
     video = lively_weights.frames(18)
-    small = [replace(f, image=f.image[:46, :92].copy()) for f in video[:6]]
-    videos = [video[:10], video[8:], small]
-    got = together(method, videos)
-    for mine, video in zip(got, videos, strict=True):
-        check_alike(mine, run(method, video))
-    assert sum(len({t.track_id for r in mine for t in r.tracks}) for mine in got) >= 2
+    assert tracks_of_three(method, video[:10], video[8:]) >= 2
 
 
 @pytest.mark.parametrize('detector', ['yolact', 'maskrcnn'])
@@ -150,12 +154,7 @@ def test_identities_when_things_happen(detector: str) -> None:
     weights = lively_iai.loaded({'detector': detector})
     method = METHODS['iai'](config, weights=weights, device='cpu')
     video = lively_weights.frames(10)
-    small = [replace(f, image=f.image[:46, :92].copy()) for f in video[:6]]
-    videos = [video[:8], video[2:], small]
-    got = together(method, videos)
-    for mine, video in zip(got, videos, strict=True):
-        check_alike(mine, run(method, video))
-    assert sum(len({t.track_id for r in mine for t in r.tracks}) for mine in got) > 20
+    assert tracks_of_three(method, video[:8], video[2:]) > 20
 
 
 def test_one_frame_that_fails_is_its_cameras_affair() -> None:

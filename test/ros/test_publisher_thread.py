@@ -3,13 +3,12 @@
 """The worker and the thread that publishes beside it; every step is made by events."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from worker_rig import PATIENCE_S, benches
 
 from vis_ros.ros.worker import Worker
-
-PATIENCE_S = 20.0
 
 
 class Bench:
@@ -63,18 +62,8 @@ class Bench:
 
 
 @pytest.fixture
-def make() -> Iterator[type[Bench]]:
-    made: list[Bench] = []
-
-    def build(depth: int = 1) -> Bench:
-        made.append(Bench(depth))
-        return made[-1]
-
-    yield build
-    for bench in made:
-        bench.let_go(10_000)
-        assert bench.worker.stop(PATIENCE_S)
-        assert bench.published == bench.begun  # each once, in order
+def make() -> Iterator[Callable[..., Bench]]:
+    yield from benches(Bench)
 
 
 def test_a_message_is_worked_on_while_the_one_before_is_published():

@@ -3,13 +3,12 @@
 """The mailbox and its thread; every step is made by events, none by time."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from worker_rig import PATIENCE_S, benches
 
 from vis_ros.ros.worker import Worker
-
-PATIENCE_S = 20.0
 
 
 class Bench:
@@ -40,19 +39,8 @@ class Bench:
 
 
 @pytest.fixture
-def make() -> Iterator[type[Bench]]:
-    made: list[Bench] = []
-
-    def build(depth: int = 1) -> Bench:
-        made.append(Bench(depth))
-        return made[-1]
-
-    yield build
-    for bench in made:
-        bench.let_go(1000)
-        assert bench.worker.stop(PATIENCE_S)
-        assert not bench.worker.is_alive
-        assert bench.published == bench.begun
+def make() -> Iterator[Callable[..., Bench]]:
+    yield from benches(Bench)
 
 
 def test_newest_wins_and_every_drop_is_counted(make):

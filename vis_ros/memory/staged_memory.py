@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vis_ros.memory.track_memory import Observations, TrackMemory
+from vis_ros.memory.track_memory import Observations, TrackMemory, none_begin
 from vis_ros.structures.track import TrackState
 
 _ZERO_AT_BIRTH = (
@@ -47,7 +47,7 @@ class StagedMemory(TrackMemory):
             int64 tensor (M,): for each slot the detection whose track starts there, or -1.
         """
         self._begin(stamp_ns)
-        if birth.device.type == 'cpu' and not bool(birth.any()):  # most frames: nothing to write
+        if none_begin(birth):
             return torch.full_like(self['state'], -1)
         is_available = ~(self.occupied & is_held)
         slot, index, is_born = self._find_places(is_available, scores, birth)

@@ -71,6 +71,15 @@ class Observations:
     class_scores: Tensor
 
 
+def none_begin(birth: Tensor) -> bool:
+    """Return whether no detection starts a track, as in most frames; only a CPU can tell at once.
+
+    Args:
+        birth: bool tensor (N,).
+    """
+    return birth.device.type == 'cpu' and not bool(birth.any())
+
+
 class TrackMemory:
     """At most `capacity` tracks in numbered slots.
 
@@ -215,7 +224,7 @@ class TrackMemory:
     def _bear(
         self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor, birth: Tensor
     ) -> Tensor:
-        if birth.device.type == 'cpu' and not bool(birth.any()):  # most frames: nothing to write
+        if none_begin(birth):
             return shown
         t = self.tensors
         is_available = ~self.occupied | (t['misses'] > 0)

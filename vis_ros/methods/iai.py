@@ -169,13 +169,9 @@ class IaiMethod(NetworkMethod[Iai]):
 
     def look(self, frames: Sequence[Frame]) -> list[Any]:
         """See `NetworkMethod.look`: the taps of the backbone."""
-        config = self._model.image.config
-
-        def taps(indices: list[int]) -> Any:
-            images = [prepare(frames[n].image, config, self.device) for n in indices]
-            return self._model.look(torch.cat(images), self.config.precision)
-
-        return in_batches([place(f.height, f.width, config).padded for f in frames], taps)
+        config, precision = self._model.image.config, self.config.precision
+        images = [prepare(frame.image, config, self.device) for frame in frames]
+        return in_batches(images, lambda x: self._model.look(x, precision))
 
     def go_on(self, state: IaiState, look: Any, frame: Frame) -> list[FrameResult]:
         """See `NetworkMethod.go_on`.

@@ -11,7 +11,6 @@ memory forgets the track, the query starts anew, so that a few queries serve an 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,19 +101,16 @@ class IfrMethod(NetworkMethod[Ifr]):
 
     def look(self, frames: Sequence[Frame]) -> list[tuple[Features, ...]]:
         """See `NetworkMethod.look`: features at each scale."""
-        placements = [self._placements(frame) for frame in frames]
-        scales = []
-        for own in zip(*placements, strict=True):
-            work = functools.partial(self._features, frames, own)
-            scales.append(in_batches([where.padded for where in own], work))
+        images = [
+            [prepare(frame.image, where, self.device) for where in self._placements(frame)]
+            for frame in frames
+        ]
+        scales = [in_batches(each, self._features) for each in zip(*images, strict=True)]
         return list(zip(*scales, strict=True))
 
-    def _features(
-        self, frames: Sequence[Frame], placements: Sequence[Placement], indices: list[int]
-    ) -> Features:
-        images = [prepare(frames[n].image, placements[n], self.device) for n in indices]
+    def _features(self, images: Tensor) -> Features:
         with running_in(self.device, self.config.precision):
-            levels, masks = self._model.see(torch.cat(images))
+            levels, masks = self._model.see(images)
         return Features(tuple(level.float() for level in levels), masks.float())
 
     def _placements(self, frame: Frame) -> tuple[Placement, ...]:

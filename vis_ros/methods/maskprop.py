@@ -32,7 +32,7 @@ from vis_ros.nn.maskprop.masktrack import identity_logits, match_scores
 from vis_ros.nn.maskprop.perception import (
     Look,
     Perceived,
-    look_at_all,
+    look_at,
     propagated_masks,
     understand,
 )
@@ -120,7 +120,7 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
     def look(self, frames: Sequence[Frame]) -> list[Look]:
         """See `NetworkMethod.look`: the taps of the backbone."""
         images = [frame.image for frame in frames]
-        return look_at_all(self._model, images, self.device, self.config.precision)
+        return look_at(self._model, images, self.device, self.config.precision)
 
     def go_on(self, state: MaskPropState, look: Look, frame: Frame) -> list[FrameResult]:
         """See `NetworkMethod.go_on`."""

@@ -23,7 +23,7 @@ from vis_ros.memory.snapshot import Snapshot, joined, parts_of
 from vis_ros.methods._learned import NetworkMethod, brought_down
 from vis_ros.methods.base import register_method
 from vis_ros.nn.acceleration import accelerate_option
-from vis_ros.nn.batches import one_of
+from vis_ros.nn.batches import in_batches
 from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.config import RgnnOptions
@@ -141,10 +141,9 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
     def look(self, frames: Sequence[Frame]) -> list[Detected]:
         """See `NetworkMethod.look`: what the detector finds."""
         config = self._model.detector.config
-        images = (upload(frame.image, self.device)[None] for frame in frames)
-        image = torch.cat([prepare(image, config) for image in images])
-        detected = self._model.detect(image, self.config.detections, self.config.precision)
-        return [one_of(detected, index) for index in range(len(frames))]
+        selection, precision = self.config.detections, self.config.precision
+        images = [prepare(upload(frame.image, self.device)[None], config) for frame in frames]
+        return in_batches(images, lambda x: self._model.detect(x, selection, precision))
 
     def go_on(self, state: RgnnVisState, look: Detected, frame: Frame) -> list[FrameResult]:
         """See `NetworkMethod.go_on`; nothing waits for the device before the results."""

@@ -144,14 +144,12 @@ class VisstgMethod(NetworkMethod[Visstg]):
     def look(self, frames: Sequence[Frame]) -> list[Levels]:
         """See `NetworkMethod.look`: the pyramid."""
         config = self._model.config
+        return in_batches([prepare(f.image, config, self.device) for f in frames], self._levels)
 
-        def levels(indices: list[int]) -> Levels:
-            images = [prepare(frames[n].image, config, self.device) for n in indices]
-            with running_in(self.device, self.config.precision):
-                found = self._model.look(torch.cat(images))
-            return tuple(level.float() for level in found)
-
-        return in_batches([place(f.height, f.width, config).padded for f in frames], levels)
+    def _levels(self, images: Tensor) -> Levels:
+        with running_in(self.device, self.config.precision):
+            levels = self._model.look(images)
+        return tuple(level.float() for level in levels)
 
     def go_on(self, state: VisstgState, look: Levels, frame: Frame) -> list[FrameResult]:
         """See `NetworkMethod.go_on`."""

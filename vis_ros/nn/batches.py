@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from vis_ros.structures.batch import by_size
@@ -14,16 +15,16 @@ from vis_ros.structures.batch import by_size
 T = TypeVar('T')
 
 
-def in_batches(sizes: Sequence[Hashable], work: Callable[[list[int]], Any]) -> list[Any]:
-    """Return the maps of each image, those of one size made together.
+def in_batches(images: Sequence[Tensor], work: Callable[[Tensor], Any]) -> list[Any]:
+    """Return the maps of each image, those of images of one size made together.
 
     Args:
-        sizes: Of the images.
-        work: Returns the maps of the images with some indices, see `one_of`.
+        images: Tensors (1, ...).
+        work: Returns the maps of a batch (B, ...), see `one_of`.
     """
-    found: list[Any] = [None] * len(sizes)
-    for indices in by_size(sizes):
-        maps = work(indices)
+    found: list[Any] = [None] * len(images)
+    for indices in by_size([image.shape for image in images]):
+        maps = work(torch.cat([images[index] for index in indices]))
         for place, index in enumerate(indices):
             found[index] = one_of(maps, place)
     return found
@@ -33,11 +34,11 @@ def one_of(maps: T, index: int) -> T:
     """Return the maps of one image, as a batch of one.
 
     Args:
-        maps: Tensor (B, ...), or a tuple or named tuple of such, nested as it likes.
+        maps: Tensor (B, ...), or a tuple, named tuple or dict of such, nested as it likes.
         index: Which image, 0 to B - 1.
 
     Raises:
-        TypeError: Something inside is neither a tensor nor a tuple.
+        TypeError: Something inside is none of these.
     """
     found: Any
     if isinstance(maps, Tensor):
@@ -45,6 +46,8 @@ def one_of(maps: T, index: int) -> T:
     elif isinstance(maps, tuple):
         parts = [one_of(part, index) for part in maps]
         found = type(maps)(*parts) if hasattr(maps, '_fields') else tuple(parts)
+    elif isinstance(maps, dict):
+        found = {name: one_of(part, index) for name, part in maps.items()}
     else:
         raise TypeError(f'expected tensors and tuples of them, got {type(maps).__name__}')
     return found  # type: ignore[no-any-return]

@@ -62,63 +62,36 @@ class Look(NamedTuple):
     taps: dict[str, Tensor]
 
 
-def perceive(
-    model: MaskProp,
-    image: np.ndarray,
-    options: DetectionOptions,
-    device: torch.device,
-    precision: str | None = None,
-) -> Perceived:
-    """Return what is in an image, that no other one supports.
-
-    Args:
-        model: In evaluation mode, on `device`; its detector has the `options`.
-        image: uint8 array (H, W, 3), RGB.
-        options: Thresholds.
-        device: Where the networks run.
-        precision: Of the backbone, see `running_in`.
-    """
-    return understand(model, look_at(model, image, device, precision), None, options)
-
-
 def look_at(
-    model: MaskProp,
-    image: np.ndarray,
-    device: torch.device,
-    precision: str | None = None,
-) -> Look:
-    """Return what the backbone makes of an image; see `perceive`."""
-    (look,) = look_at_all(model, [image], device, precision)
-    return look
-
-
-def look_at_all(
     model: MaskProp,
     images: Sequence[np.ndarray],
     device: torch.device,
     precision: str | None = None,
 ) -> list[Look]:
-    """Return what the backbone makes of images, of each for itself; see `perceive`."""
+    """Return what the backbone makes of images, of each for itself.
+
+    Args:
+        model: In evaluation mode, on `device`.
+        images: uint8 arrays (H, W, 3), RGB.
+        device: Where the networks run.
+        precision: Of the backbone, see `running_in`.
+    """
+
+    def taps(x: Tensor) -> dict[str, Tensor]:
+        with running_in(device, precision):
+            found = model.detector.taps(x)
+        return {name: tap.float() for name, tap in found.items()}
+
     placements = [place(image.shape[0], image.shape[1], model.sizes) for image in images]
     pictures = [
-        upload(scaled(image, where), torch.device(device))
+        upload(scaled(image, where), device)
         for image, where in zip(images, placements, strict=True)
     ]
-    names: tuple[str, ...] = ()
-
-    def taps(indices: list[int]) -> tuple[Tensor, ...]:
-        nonlocal names
-        inputs = [normalise(pictures[n][None], placements[n].padded) for n in indices]
-        with running_in(device, precision):
-            found = model.detector.taps(torch.cat(inputs))
-        names = tuple(found)
-        return tuple(tap.float() for tap in found.values())
-
-    seen = in_batches([where.padded for where in placements], taps)
-    return [
-        Look(where, picture, dict(zip(names, own, strict=True)))
-        for where, picture, own in zip(placements, pictures, seen, strict=True)
+    inputs = [
+        normalise(picture[None], where.padded)
+        for picture, where in zip(pictures, placements, strict=True)
     ]
+    return list(map(Look, placements, pictures, in_batches(inputs, taps)))
 
 
 def understand(
@@ -130,7 +103,7 @@ def understand(
     """Return what is in a frame.
 
     Args:
-        model: See `perceive`.
+        model: See `look_at`; its detector has the `options`.
         look: At the frame.
         supports: Stages of supporting frames, see `SpatioTemporalSampling`; or None.
         options: Thresholds.

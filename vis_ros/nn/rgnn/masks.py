@@ -18,6 +18,7 @@ from vis_ros.nn.rgnn.config import RgnnSizes
 from vis_ros.nn.yolact.selection import DetectionSet
 from vis_ros.ops import kernels
 from vis_ros.ops.label_runs import LabelRuns
+from vis_ros.ops.rows import rows_to_do
 
 UNSEEN = -20.0  # score of tracks without a detection
 
@@ -46,7 +47,7 @@ class MaskReweighting(nn.Module):
             assigned: int64 tensor (B, M), detection of each track, or -1.
         """
         shape, size = assigned.shape, found.mask_logits.shape[-2:]
-        rows = _rows_to_do((assigned >= 0).flatten())
+        rows = rows_to_do((assigned >= 0).flatten())
         where = assigned.clamp(min=0) + _first_of_stream(found)  # (B, M), into (B * N, ...)
         where = where.flatten()[rows]
         pair = torch.stack(
@@ -101,13 +102,6 @@ def _thirds(length: int, like: Tensor) -> Tensor:
     place = torch.ones(length, dtype=torch.int64, device=like.device)
     place[0], place[-1] = 0, 2
     return place
-
-
-def _rows_to_do(is_seen: Tensor) -> Tensor:
-    """Return the rows that need work: on a CPU, where nothing has to be waited for, only these."""
-    if is_seen.device.type == 'cpu':
-        return torch.nonzero(is_seen)[:, 0]
-    return torch.arange(len(is_seen), device=is_seen.device)
 
 
 def _first_of_stream(found: DetectionSet) -> Tensor:
