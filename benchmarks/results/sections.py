@@ -35,12 +35,7 @@ def method_section(
     """
     rows = [found[name] for name in method['rows']]
     first = rows[0]
-    start = (
-        f' All rows start from one run of `{method["base"]["recipe"]}`.'
-        if 'base' in method
-        else ''
-    )
-    yield f'Recipe: `{method["recipe"]}`.{start} Column "paper": {method["paper"]}.'
+    yield f'Recipe: `{method["recipe"]}`.{_start(method)} Column "paper": {method["paper"]}.'
     yield ''
     head = ('', 'seeds', *(f'AP {b}' for b in benchmarks), 'mean', 'difference', 'time', 'paper')
     yield from table(head, [_ap_cells(row, first, benchmarks) for row in rows])
@@ -60,6 +55,14 @@ def method_section(
         if row.needs:
             yield ''
             yield f'Not possible here: {row.title}. It needs {row.needs}.'
+
+
+def _start(method: Mapping[str, Any]) -> str:
+    if 'start' in method:
+        return f' All rows start from the weights `{method["start"]}` that ship.'
+    if 'base' in method:
+        return f' All rows start from one run of `{method["base"]["recipe"]}`.'
+    return ''
 
 
 def _name(row: Row) -> str:

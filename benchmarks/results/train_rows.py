@@ -38,7 +38,7 @@ from common import (
 from filelock import FileLock
 
 from vis_ros.pipeline.build import build_method
-from vis_ros.pipeline.weights import sha256_of
+from vis_ros.pipeline.weights import manifest, sha256_of
 from vis_ros.structures.settings import parse_settings
 from vis_ros.training.loop import MODEL
 
@@ -58,6 +58,7 @@ class Job:
         values: What the training changes of the recipe.
         options: Options of the method that differ from those of the weights.
         base: Training whose weights it starts from; None for those of the detector.
+        start: Name of the shipped weights that it starts from instead, or nothing.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Job:
     values: Mapping[str, Any]
     options: Mapping[str, Any]
     base: Job | None = None
+    start: str = ''
 
     @property
     def key(self) -> str:
@@ -98,7 +100,7 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
                 job = Job(name, seed, rows['recipe'], 'tracker', name, row['set'], {})
                 found[seed, name] = [job]
     for method in rows.get('methods', {}).values():
-        base = base_of(method)
+        base, start = base_of(method), method.get('start', '')
         for name, row in method['rows'].items():
             trained = row.get('of', name)
             values, options = method['rows'][trained]['set'], row.get('options', {})
@@ -106,7 +108,7 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
                 continue
             for seed in range(row.get('seeds', SEEDS)):
                 recipe, stage = method['recipe'], method['stage']
-                job = Job(name, seed, recipe, stage, trained, values, options, base)
+                job = Job(name, seed, recipe, stage, trained, values, options, base, start)
                 found.setdefault((seed, trained), []).append(job)
     return [found[key] for key in sorted(found, key=lambda key: key[0])]
 
@@ -168,7 +170,7 @@ def run(args: argparse.Namespace, rows: Mapping[str, Any], job: Job) -> None:
     document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
     out = args.work.resolve() / 'runs' / job.run
     start = start_of(args, job)
-    if job.base is not None:
+    if job.base is not None or job.start:
         document['base_sha256'] = sha256_of(start)
     if failure := train(args, job, start, out):
         store(job.key, {**document, 'diverged': failure}, args.into)
@@ -193,6 +195,8 @@ def start_of(args: argparse.Namespace, job: Job) -> Path:
     Raises:
         SystemExit: The base diverged.
     """
+    if job.start:
+        return ROOT / 'models' / manifest()[job.start]['file']
     if job.base is None:
         return Path(args.detector)
     out = args.work.resolve() / 'runs' / job.base.run
