@@ -26,6 +26,7 @@ from sections import pictures
 
 from vis_ros.methods import METHODS
 from vis_ros.ops.rle import encode
+from vis_ros.pipeline.weights import manifest
 from vis_ros.structures import FrameResult, Track, TrackState
 from vis_ros.structures.options import build_config
 from vis_ros.structures.settings import parse_yaml
@@ -155,6 +156,17 @@ def test_rows_start_from_their_base_which_is_trained_once(monkeypatch, tmp_path)
     assert jobs[0].document() == plain.document()  # a log tells its base by its content
 
 
+def test_rows_may_start_from_weights_that_ship(tmp_path):
+    rows = {**ROWS, 'methods': {'net': {**METHOD, 'start': 'synth_small_iai'}}}
+    args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
+    jobs = [job for group in train_rows.jobs_of(rows) for job in group if job.stage == 'ifr']
+    starts = {train_rows.start_of(args, job) for job in jobs}
+    assert starts == {ROOT / 'models' / 'synth_small_iai.safetensors'}
+    logs = [{**log('net', seed), 'base_sha256': 'a'} for seed in range(2)]
+    text = write.page(rows, logs)
+    assert 'start from the weights `synth_small_iai` that ship' in section(text, 'NET')
+
+
 def test_a_base_that_diverges_ends_the_run(monkeypatch, tmp_path):
     monkeypatch.setattr(train_rows, 'train', lambda *_: 'the loss is no number')
     args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
@@ -188,12 +200,14 @@ def test_every_row_of_the_files_is_a_recipe_and_a_configuration(name):
     method = read_rows()['methods'][name]
     assert method['stage'] == name and next(iter(method['rows'])) == name
     recipe = parse_yaml((ROOT / method['recipe']).read_text(), method['recipe'])
-    base = train_rows.base_of(method)
-    still = parse_yaml((ROOT / base.recipe).read_text(), base.recipe)
-    config = build_config(STAGES[base.stage].Recipe, {**still, **base.values})
-    assert config.frames == 1 and config.start == 'synth_small'
-    assert recipe['start'] == f'runs/{base.name}/model.safetensors'
-    assert still['data']['hold_out'] == HOLD_OUT and still['network'] == recipe['network']
+    if base := train_rows.base_of(method):
+        still = parse_yaml((ROOT / base.recipe).read_text(), base.recipe)
+        config = build_config(STAGES[base.stage].Recipe, {**still, **base.values})
+        assert config.frames == 1 and config.start == 'synth_small'
+        assert recipe['start'] == f'runs/{base.name}/model.safetensors'
+        assert still['data']['hold_out'] == HOLD_OUT and still['network'] == recipe['network']
+    else:
+        assert recipe['start'] == method['start'] in manifest()
     for row in method['rows'].values():
         if 'of' in row:
             assert 'set' not in method['rows'][row['of']].get('of', {})

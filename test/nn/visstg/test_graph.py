@@ -41,8 +41,8 @@ def is_connected(centre: Tensor, level: int, row: int, column: int, side: int) -
 
 def plainly(
     module: RelationGraph, tracks: Tensor, places: Tensor, centres: Tensor, is_real: Tensor
-) -> tuple[Tensor, Tensor, dict[tuple[int, ...], Tensor]]:
-    """Return nodes and edges by equations 1 and 2, one edge after the other."""
+) -> tuple[Tensor, dict[tuple[int, ...], Tensor]]:
+    """Return the nodes of places and the edges by equations 1 and 2, one edge after the other."""
     shape = tracks.shape
     v = {(b, i, k): tracks[b, i, k] for b in range(shape[0]) for i in range(shape[1])
          for k in range(shape[2])}  # fmt: skip
@@ -71,8 +71,7 @@ def plainly(
             to_u[b, j].append(node(torch.cat((value, u[b, j]))))
         v = {key: value + total(to_v[key], module.is_mean) for key, value in v.items()}
         u = {key: value + total(to_u[key], module.is_mean) for key, value in u.items()}
-    after = torch.stack(list(v.values())).reshape(shape)
-    return after, torch.stack(list(u.values())).reshape(places.shape), e
+    return torch.stack(list(u.values())).reshape(places.shape), e
 
 
 def total(messages: list[Tensor], is_mean: bool) -> Tensor:
@@ -104,14 +103,13 @@ def test_the_graph_is_that_of_the_equations(changes: dict[str, Any]) -> None:
     window = windows(centres, is_real, SHAPES, SIDES)
     found = module(tracks, places, window)
     own = edges_by_pair(found.edges, window)
-    loss = (found.places * weights).sum() + found.tracks.sin().sum()
+    loss = (found.places * weights).sum()
     gradients = torch.autograd.grad(loss + sum(x.cos().sum() for x in own.values()), leaves)
-    want_tracks, want_places, want = plainly(module, tracks, places, centres, is_real)
+    want_places, want = plainly(module, tracks, places, centres, is_real)
     assert own.keys() == want.keys() and len(own) > 50
     assert all(torch.allclose(own[key], want[key], atol=1e-9) for key in own)
-    assert torch.allclose(found.tracks, want_tracks, atol=1e-9)
     assert torch.allclose(found.places, want_places, atol=1e-9)
-    loss = (want_places * weights).sum() + want_tracks.sin().sum()
+    loss = (want_places * weights).sum()
     expected = torch.autograd.grad(loss + sum(x.cos().sum() for x in want.values()), leaves)
     assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(gradients, expected, strict=True))
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
@@ -124,7 +122,6 @@ def test_no_tracks_change_nothing() -> None:
         window = windows(centres[:, rows], nobody[:, rows], SHAPES, SIDES)
         found = module(tracks[:, rows], places, window)
         assert torch.equal(found.places, places)
-        assert torch.equal(found.tracks, tracks[:, rows])
         assert not found.edges.any()
 
 
@@ -135,8 +132,8 @@ def test_a_track_outside_of_every_window_changes_nothing() -> None:
     whole = module(tracks, places, windows(centres, real, SHAPES, SIDES))
     rest = module(tracks[:, :2], places, windows(centres[:, :2], real[:, :2], SHAPES, SIDES))
     assert torch.equal(whole.places, rest.places)
-    assert torch.equal(whole.tracks[:, :2], rest.tracks)
-    assert torch.equal(whole.tracks[:, 2], tracks[:, 2])
+    assert torch.equal(whole.edges[:, :2], rest.edges)
+    assert not whole.edges[:, 2].any()
 
 
 def test_the_order_of_tracks_does_not_matter() -> None:
@@ -145,7 +142,6 @@ def test_the_order_of_tracks_does_not_matter() -> None:
     a = module(tracks, places, windows(centres, real, SHAPES, SIDES))
     b = module(tracks[:, order], places, windows(centres[:, order], real, SHAPES, SIDES))
     assert torch.allclose(a.places, b.places, atol=1e-12)
-    assert torch.allclose(a.tracks[:, order], b.tracks, atol=1e-12)
     assert torch.allclose(a.edges[:, order], b.edges, atol=1e-12)
 
 

@@ -90,15 +90,13 @@ class PairMlp(nn.Module):
 
 
 class Fused(NamedTuple):
-    """The graph after its rounds.
+    """The graph after its rounds, but for the nodes of the instances, which nobody asks for.
 
     Args:
-        tracks: float tensor (B, M, L, D), nodes of the instances on each level.
         places: float tensor (B, P, D), nodes of the places.
         edges: float tensor (B, M, E, D), 0 where no edge is.
     """
 
-    tracks: Tensor
     places: Tensor
     edges: Tensor
 
@@ -134,43 +132,63 @@ class RelationGraph(nn.Module):
             places: float tensor (B, P, D), features of the current frame.
             window: Which of them are connected.
         """
-        links = _links(window, tracks.shape[2], places.shape[1], places.dtype)
+        links = _links(window, tracks.shape[2], places)
         i, j = tracks.flatten(0, 2), places.flatten(0, 1)
-        edges = (i[links.track] - j[links.place]).abs()
+        edges = (i.index_select(0, links.track) - j.index_select(0, links.place)).abs_()
         for index in range(self.rounds):
             own = index % len(self.edge)
-            i, j, edges = self._pass(self.edge[own], self.node[own], (i, j, edges), links)
+            edge, node = self.edge[own], self.node[own]
+            assert isinstance(edge, PairMlp)
+            assert isinstance(node, PairMlp)
+            edges = self._next_edges(edge, i, j, edges, links)
+            by_edge, by_node = node.by_part()
+            common = functional.linear(edges, by_edge)
+            after = self._next_nodes(node, by_node, j, common, links.place, links)
+            if index + 1 < self.rounds:
+                i = self._next_nodes(node, by_node, i, common, links.track, links)
+            j = after
         whole = edges.new_zeros(window.is_edge.numel(), edges.shape[1])
-        whole = whole.index_copy(0, links.edge, edges * links.share)
-        return Fused(i.view_as(tracks), j.view_as(places), whole.unflatten(0, window.place.shape))
+        whole = whole.index_copy(0, links.edge, links.only_real(edges))
+        return Fused(j.view_as(places), whole.unflatten(0, window.place.shape))
 
-    def _pass(
-        self, edge: nn.Module, node: nn.Module, graph: tuple[Tensor, Tensor, Tensor], links: _Links
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the nodes of tracks and of places, and the R edges, after one round."""
-        assert isinstance(edge, PairMlp)
-        assert isinstance(node, PairMlp)
-        tracks, places, edges = graph
+    def _next_edges(
+        self, edge: PairMlp, tracks: Tensor, places: Tensor, edges: Tensor, links: _Links
+    ) -> Tensor:
+        """Return the R edges of the next round."""
         by_edge, by_track, by_place = edge.by_part()
-        hidden = functional.linear(edges, by_edge, edge.first.bias)  # (R, width)
-        hidden = hidden + functional.linear(tracks, by_track)[links.track]
-        hidden = hidden + functional.linear(places, by_place)[links.place]
-        edges = edge.second(functional.relu(hidden))
-        by_edge, by_node = node.by_part()
-        common = functional.linear(edges, by_edge, node.first.bias)
-        after = []
-        for nodes, row in ((tracks, links.track), (places, links.place)):
-            hidden = functional.relu(common + functional.linear(nodes, by_node)[row])
-            total = hidden.new_zeros(len(nodes), hidden.shape[1])
-            total = total.index_add(0, row, hidden * links.share)
-            count = links.share.new_zeros(len(nodes), 1).index_add(0, row, links.share)
-            after.append(nodes + self._finish(node, total, count))
-        return after[0], after[1], edges
+        hidden = functional.linear(edges, by_edge)  # (R, width)
+        hidden += functional.linear(tracks, by_track, edge.first.bias).index_select(0, links.track)
+        hidden += functional.linear(places, by_place).index_select(0, links.place)
+        result: Tensor = edge.second(hidden.relu_())
+        return result
 
-    def _finish(self, node: PairMlp, total: Tensor, count: Tensor) -> Tensor:
-        """Return the last layer of sums (..., width) over `count` (..., 1) edges."""
+    def _next_nodes(
+        self,
+        node: PairMlp,
+        by_node: Tensor,
+        nodes: Tensor,
+        common: Tensor,
+        row: Tensor,
+        links: _Links,
+    ) -> Tensor:
+        """Return nodes (N, D) of the next round.
+
+        Args:
+            node: The MLP of messages.
+            by_node: The part of its first layer's weight for the nodes.
+            nodes: Of this round.
+            common: float tensor (R, width), what the edges add to its first layer.
+            row: int64 tensor (R,), node of each edge.
+            links: The edges.
+        """
+        hidden = functional.linear(nodes, by_node, node.first.bias).index_select(0, row)
+        hidden += common
+        hidden = links.only_real(hidden.relu_())
+        total = hidden.new_zeros(len(nodes), hidden.shape[1]).index_add(0, row, hidden)
+        share = hidden.new_ones(len(row), 1) if links.share is None else links.share
+        count = share.new_zeros(len(nodes), 1).index_add(0, row, share)
         message = functional.linear(total, node.second.weight) + count * node.second.bias
-        return message / count.clamp(min=1) if self.is_mean else message
+        return nodes + (message / count.clamp(min=1) if self.is_mean else message)
 
 
 class _Links(NamedTuple):
@@ -180,23 +198,35 @@ class _Links(NamedTuple):
         track: int64 tensor (R,), row among the nodes (B * M * L) of tracks.
         place: int64 tensor (R,), row among the nodes (B * P) of places.
         edge: int64 tensor (R,), row among all (B * M * E) edges, real or not.
-        share: float tensor (R, 1), 1 for a real edge, else 0.
+        share: float tensor (R, 1), 1 for a real edge, else 0; None where all are real.
     """
 
     track: Tensor
     place: Tensor
     edge: Tensor
-    share: Tensor
+    share: Tensor | None
+
+    def only_real(self, values: Tensor) -> Tensor:
+        """Return values (R, ...) with 0 for edges that are none."""
+        return values if self.share is None else values * self.share
 
 
-def _links(window: Window, levels: int, places: int, dtype: torch.dtype) -> _Links:
-    """Return the edges as a list: those that need work, see `rows_to_do`."""
+def _links(window: Window, levels: int, places: Tensor) -> _Links:
+    """Return the edges as a list: those that need work, see `rows_to_do`.
+
+    Args:
+        window: The edges.
+        levels: Nodes of each track.
+        places: float tensor (B, P, D).
+    """
     batch, tracks = window.place.shape[:2]
     device = window.place.device
     first = torch.arange(batch * tracks, device=device).view(batch, tracks, 1) * levels
     track = (first + window.level).flatten()
-    start = torch.arange(batch, device=device)[:, None, None] * places
+    start = torch.arange(batch, device=device)[:, None, None] * places.shape[1]
     place = (window.place + start).flatten()
     is_edge = window.is_edge.flatten()
     edge = rows_to_do(is_edge)
-    return _Links(track[edge], place[edge], edge, is_edge[edge, None].to(dtype))
+    is_chosen = len(edge) < len(is_edge)  # then none of them is padding
+    share = None if is_chosen else is_edge[edge, None].to(places.dtype)
+    return _Links(track[edge], place[edge], edge, share)

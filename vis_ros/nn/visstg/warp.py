@@ -19,6 +19,7 @@ from vis_ros.nn.visstg.config import VisstgOptions
 from vis_ros.ops.transfer import constant
 
 _TAPS = 9  # of a 3x3 kernel, row by row
+_CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # around a point: rows down, columns right
 
 
 class KernelWarp(nn.Module):
@@ -122,15 +123,13 @@ def _sampled(
         start: int64 tensor (N,), its first place.
     """
     low = point.floor()
-    share = point - low
-    total = kernels.new_zeros(*point.shape[:2], kernels.shape[2])
-    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        cell = low.long() + constant((down, right), low, torch.int64)
-        inside = ((cell >= 0) & (cell < shape[:, None])).all(dim=2)
-        weight = (share[..., 0] if down else 1 - share[..., 0]) * (
-            share[..., 1] if right else 1 - share[..., 1]
-        )
-        index = start[:, None] + cell[..., 0] * shape[:, None, 1] + cell[..., 1]
-        index = torch.where(inside, index, 0)
-        total = total + kernels[image[:, None], index] * (weight * inside)[..., None]
-    return total
+    share = (point - low)[:, :, None]  # (N, 9, 1, 2)
+    corner = constant(_CORNERS, low, torch.int64)  # (4, 2)
+    cell = low.long()[:, :, None] + corner  # (N, 9, 4, 2)
+    inside = ((cell >= 0) & (cell < shape[:, None, None])).all(dim=3)
+    weight = torch.where(corner > 0, share, 1 - share).prod(dim=3) * inside  # (N, 9, 4)
+    index = start[:, None, None] + cell[..., 0] * shape[:, None, None, 1] + cell[..., 1]
+    index = torch.where(inside, index, 0) + (image * kernels.shape[1])[:, None, None]
+    taken = kernels.flatten(0, 1).index_select(0, index.flatten())
+    taken = taken.unflatten(0, index.shape)  # (N, 9, 4, G)
+    return (taken * weight[..., None]).sum(dim=2)
