@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vis_ros.evaluation.video_ap import UNDEFINED
+from vis_ros.pipeline.weights import manifest
 
 TRAINING_FREE = {'deepsort': '`deepsort`', 'iou': '`iou`'}
 _SEEDS = 2  # of a row that does not say it
@@ -34,6 +35,7 @@ class Row:
         family: Title of the method that is trained from end to end, or nothing.
         options: With which options it runs the weights of another row.
         needs: What is missing to run it, or nothing.
+        weights: Name of the shipped weights that it runs, without any training; or nothing.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Row:
     family: str = ''
     options: Mapping[str, Any] | None = None
     needs: str = ''
+    weights: str = ''
 
     def done(self) -> list[Mapping[str, Any]]:
         """Return the runs that came to an end."""
@@ -178,7 +181,8 @@ def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[
         _check(run, found)
     for method in rows.get('methods', {}).values():
         logs = [run for name in method['rows'] for run in found[name].runs]
-        bases = sorted({run.get('base_sha256', 'none') for run in logs})
+        trained = [run for run in logs if 'weights_sha256' not in run]
+        bases = sorted({run.get('base_sha256', 'none') for run in trained})
         if len(bases) > 1:
             raise ValueError(f'{method["title"]}: logs that started from several bases: {bases}')
     return found
@@ -190,18 +194,20 @@ def _rows_of_method(
     """Return the rows of a method that is trained from end to end."""
     found: dict[str, Row] = {}
     for name, row in method['rows'].items():
-        is_reused = 'of' in row
+        is_reused, weights = 'of' in row, row.get('weights', '')
+        is_main = not found or weights
         found[name] = Row(
             title=row['title'],
-            part='method' if not found else 'reused' if is_reused else 'retrained',
+            part='method' if is_main else 'reused' if is_reused else 'retrained',
             benchmarks=benchmarks,
             intended=0 if 'needs' in row else row.get('seeds', _SEEDS),
-            values=method['rows'][row['of']]['set'] if is_reused else row['set'],
+            values=method['rows'][row['of']]['set'] if is_reused else row.get('set', {}),
             paper=str(row.get('paper', '')),
             runs=tuple(sorted((run for run in runs if run['row'] == name), key=_seed)),
             family=method['title'],
             options=row['options'] if is_reused else None,
             needs=row.get('needs', ''),
+            weights=weights,
         )
     return found
 
@@ -231,6 +237,8 @@ def _check(run: Mapping[str, Any], rows: Mapping[str, Row]) -> None:
         raise ValueError(
             f'{name}: ran with {run.get("options")}, its file says {row.options}; run it again'
         )
+    if row.weights and run['weights_sha256'] != manifest()[row.weights]['sha256']:
+        raise ValueError(f'{name}: ran other weights than {row.weights!r} is now; run it again')
     lacking = [b for b in row.benchmarks if b not in run]
     if lacking and 'diverged' not in run:
         raise ValueError(f'{name}: has no figures of {", ".join(lacking)}; run it again')

@@ -16,7 +16,10 @@ RGNNVIS and those without training get the very same detections, of one YOLACT o
 at 192x320 that was trained on the training parts of the three benchmarks. Trackers are trained on
 the same parts, by `config/training/tracker_small.yaml`, for far fewer steps than the paper's
 94,950. IAI, VisSTG, MaskProp and IFR find objects themselves: they are compared as whole systems,
-each trained on the same parts, from the backbone of that detector on. The figures are of the
+each trained on the same parts, from the backbone of that detector on. Their trainings are of
+different lengths: VisSTG starts where the weights of IAI that ship end, 3,200 steps after that
+backbone, so its rows are to be compared with the row of those weights, not with IAI's trainings of
+500 steps. The figures are of the
 held-out parts, which training has not seen. Options were chosen on validation videos, with one
 exception: a first run of RGNNVIS++ had missed the bar on switches on the held-out parts. That gave
 the reason to look at the crop of masks and at the threshold, for all rows alike; validation videos
@@ -81,8 +84,8 @@ END_TO_END = """\
 ## Methods trained from end to end
 
 The next sections are about one method each. As the papers start from networks that were trained on
-COCO, all rows of a method start from one network that was trained on single images of the training
-parts, with one seed. Rows in italics run the weights of another row with
+COCO, all rows of a method start from one network that was trained on the training parts, with one
+seed. Rows in italics run the weights of another row with
 other options; all others have a training of their own. Differences are to the first row, of the
 AP, mean of the benchmarks. **The column "paper" is of another data set**: only its order can be
 compared. The column "time" is that of a frame on a CPU, in times of that of the first row.

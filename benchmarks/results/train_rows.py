@@ -59,6 +59,7 @@ class Job:
         options: Options of the method that differ from those of the weights.
         base: Training whose weights it starts from; None for those of the detector.
         start: Name of the shipped weights that it starts from instead, or nothing.
+        weights: Name of the shipped weights that it runs, without any training; or nothing.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Job:
     options: Mapping[str, Any]
     base: Job | None = None
     start: str = ''
+    weights: str = ''
 
     @property
     def key(self) -> str:
@@ -102,13 +104,14 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
     for method in rows.get('methods', {}).values():
         base, start = base_of(method), method.get('start', '')
         for name, row in method['rows'].items():
-            trained = row.get('of', name)
-            values, options = method['rows'][trained]['set'], row.get('options', {})
+            trained, weights = row.get('of', name), row.get('weights', '')
+            values, options = method['rows'][trained].get('set', {}), row.get('options', {})
             if 'needs' in row:
                 continue
             for seed in range(row.get('seeds', SEEDS)):
                 recipe, stage = method['recipe'], method['stage']
-                job = Job(name, seed, recipe, stage, trained, values, options, base, start)
+                given = (values, options, base, start, weights)
+                job = Job(name, seed, recipe, stage, trained, *given)
                 found.setdefault((seed, trained), []).append(job)
     return [found[key] for key in sorted(found, key=lambda key: key[0])]
 
@@ -168,16 +171,20 @@ def run(args: argparse.Namespace, rows: Mapping[str, Any], job: Job) -> None:
     """Train and score one row with one seed."""
     document = {**job.document(), 'detector_sha256': sha256_of(args.detector)}
     document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
-    out = args.work.resolve() / 'runs' / job.run
-    start = start_of(args, job)
-    if job.base is not None or job.start:
-        document['base_sha256'] = sha256_of(start)
-    if failure := train(args, job, start, out):
-        store(job.key, {**document, 'diverged': failure}, args.into)
-        return
-    if job.trained == job.name:
-        document['training'] = training_log(out)
-    weights = str(out / MODEL)
+    weights = job.weights
+    if weights:
+        document['weights_sha256'] = sha256_of(shipped(weights))
+    else:
+        out = args.work.resolve() / 'runs' / job.run
+        start = start_of(args, job)
+        if job.base is not None or job.start:
+            document['base_sha256'] = sha256_of(start)
+        if failure := train(args, job, start, out):
+            store(job.key, {**document, 'diverged': failure}, args.into)
+            return
+        if job.trained == job.name:
+            document['training'] = training_log(out)
+        weights = str(out / MODEL)
     if job.stage == 'tracker':
         method: Any = build_method(job.values.get('method', 'rgnnvis'), weights=weights)
         document |= remembered_scores(args, rows['benchmarks'], method)
@@ -196,7 +203,7 @@ def start_of(args: argparse.Namespace, job: Job) -> Path:
         SystemExit: The base diverged.
     """
     if job.start:
-        return ROOT / 'models' / manifest()[job.start]['file']
+        return shipped(job.start)
     if job.base is None:
         return Path(args.detector)
     out = args.work.resolve() / 'runs' / job.base.run
@@ -208,6 +215,11 @@ def start_of(args: argparse.Namespace, job: Job) -> Path:
             if failure := train(plain, job.base, start_of(args, job.base), out):
                 raise SystemExit(f'{job.base.key}: {failure}')
     return out / MODEL
+
+
+def shipped(name: str) -> Path:
+    """Return the file of weights that ship."""
+    return Path(ROOT / 'models' / manifest()[name]['file'])
 
 
 def train(args: argparse.Namespace, job: Job, weights: Path, out: Path) -> str:

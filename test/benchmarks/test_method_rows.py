@@ -167,6 +167,30 @@ def test_rows_may_start_from_weights_that_ship(tmp_path):
     assert 'start from the weights `synth_small_iai` that ship' in section(text, 'NET')
 
 
+def test_weights_that_ship_are_scored_without_a_training(monkeypatch, tmp_path):
+    row = {'title': 'shipped', 'seeds': 1, 'weights': 'synth_small_iai'}
+    method = {**METHOD, 'stage': 'iai', 'rows': {**METHOD['rows'], 'net_shipped': row}}
+    rows = {**ROWS, 'methods': {'net': method}}
+    built = []
+    monkeypatch.setattr(train_rows, 'train', None)
+    monkeypatch.setattr(train_rows, 'build_method', lambda *args, **more: built.append(more))
+    monkeypatch.setattr(
+        end_to_end, 'scores', lambda *args: {k: v for k, v in log('net').items() if k != 'row'}
+    )
+    detector = tmp_path / 'det'
+    detector.write_bytes(b'abc')
+    args = Namespace(work=tmp_path, detector=detector, set=[], into=tmp_path / 'logs')
+    (job,) = [j for jobs in train_rows.jobs_of(rows) for j in jobs if j.name == 'net_shipped']
+    train_rows.run(args, rows, job)
+    assert built == [{'weights': 'synth_small_iai'}]
+    stored = json.loads((tmp_path / 'logs' / 'net_shipped-0.json').read_text())
+    assert stored['weights_sha256'] == manifest()['synth_small_iai']['sha256']
+    runs = [{**log('net'), 'base_sha256': 'a'}, stored]
+    assert cells(write.page(rows, runs), 'Benchmark `easy`', 'shipped')[1] == '1'
+    with pytest.raises(ValueError, match="net_shipped, seed 0: ran other weights than 'synth_sm"):
+        rows_of(rows, [{**stored, 'weights_sha256': 'old'}])
+
+
 def test_a_base_that_diverges_ends_the_run(monkeypatch, tmp_path):
     monkeypatch.setattr(train_rows, 'train', lambda *_: 'the loss is no number')
     args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
@@ -212,6 +236,8 @@ def test_every_row_of_the_files_is_a_recipe_and_a_configuration(name):
         if 'of' in row:
             assert 'set' not in method['rows'][row['of']].get('of', {})
             build_config(METHODS[name].Config, row['options'])
+        elif 'weights' in row:
+            assert manifest()[row['weights']]['method'] == name and 'set' not in row
         else:
             build_config(STAGES[name].Recipe, {**recipe, **row['set']})
     assert recipe['data']['hold_out'] == HOLD_OUT
