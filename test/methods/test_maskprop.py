@@ -153,6 +153,7 @@ def test_a_lively_stream_obeys_the_laws(lookahead: int) -> None:
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     'flow': {'model.tracking': 'flow', 'model.flow_updates': 1},
+    'flow without weights': {'model.tracking': 'flow', 'model.flow': 'dis'},
     'masktrack': {'model.tracking': 'masktrack'},
     'boxes': {'model.propagation.frame_masks': False},
     'binary': {'model.propagation.region': 'binary'},

@@ -64,6 +64,7 @@ EVERY = (
     {},
     {'tracking': 'masktrack'},
     {'tracking': 'flow'},
+    {'tracking': 'flow', 'flow': 'dis'},
     {'refinement.enabled': True},
     {'propagation.frame_masks': False},
     {'propagation.region': 'binary', 'propagation.background': True},

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torchvision.ops import DeformConv2d
@@ -208,7 +210,7 @@ def test_no_flow_keeps_masks_and_a_translation_moves_them() -> None:
 
 
 def test_flow_propagation_has_the_form_of_the_branch(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = FlowPropagation(1).eval().requires_grad_(False)
+    module = FlowPropagation('raft', 1).eval().requires_grad_(False)
     pictures = torch.randint(0, 255, (3, 96, 160, 3), dtype=torch.uint8)
     masks = module(pictures[0], pictures[1:], torch.ones(2, 12, 20))
     assert masks.shape == (2, 2, 12, 20)
@@ -219,10 +221,28 @@ def test_flow_propagation_has_the_form_of_the_branch(monkeypatch: pytest.MonkeyP
             assert start.shape[-2:] == (128, 160)
             return [torch.full((1, 2, 128, 160), 16.0)]
 
-    monkeypatch.setattr(module, 'raft', Shifted())
+    monkeypatch.setattr(module.between, 'raft', Shifted())
     flow = module.flow(pictures[0], pictures[1], (12, 20))
     torch.testing.assert_close(flow[0], torch.full((12, 20), 2.0))
     torch.testing.assert_close(flow[1], torch.full((12, 20), 1.5))
+
+
+def test_a_flow_without_weights_moves_masks_with_the_picture() -> None:
+    generator = np.random.default_rng(0)
+    world = cv2.GaussianBlur(generator.integers(0, 255, (208, 336, 3), np.uint8), (0, 0), 3)
+    world = cv2.normalize(world, None, 0, 255, cv2.NORM_MINMAX)
+    start = torch.from_numpy(world[:192, 8:328].copy())
+    end = torch.from_numpy(world[8:200, :320].copy())  # 8 pixels to the right, 8 up
+    module = FlowPropagation('dis', 1)
+    assert not list(module.parameters())
+    flow = module.flow(start, end, (24, 40))[:, 4:-4, 4:-4]
+    torch.testing.assert_close(flow[0], torch.ones_like(flow[0]), atol=0.1, rtol=0)  # cells
+    torch.testing.assert_close(flow[1], -torch.ones_like(flow[1]), atol=0.1, rtol=0)
+    masks = torch.zeros(1, 24, 40)
+    masks[0, 10:14, 12:18] = 1
+    moved = module(start, torch.stack((start, end)), masks)
+    torch.testing.assert_close(moved[:, 0], masks, atol=0.1, rtol=0)
+    torch.testing.assert_close(moved[:, 1], masks.roll((-1, 1), dims=(1, 2)), atol=0.1, rtol=0)
 
 
 def test_windows_are_squares_around_boxes() -> None:

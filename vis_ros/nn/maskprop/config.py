@@ -15,6 +15,7 @@ from vis_ros.structures.options import option
 
 NETWORKS = ('resnet50', 'resnet101', 'resnext101_64x4d', 'small')
 TRACKINGS = ('propagation', 'flow', 'masktrack')
+FLOWS = ('raft', 'dis')
 CASCADES = ('none', 'htc')
 THRESHOLDS = (0.5, 0.6, 0.7)  # of each stage of a cascade: IoU from which on a box is an object's
 DILATIONS = (3, 6, 12)
@@ -229,12 +230,18 @@ class ModelOptions:
 
     tracking: str = option(
         'propagation',
-        'Rows of table 3. propagation: the paper; flow: masks are propagated by optical flow, by '
-        "RAFT (torchvision's small one) in the place of FlowNet2; masktrack: the tracking branch "
-        'of MaskTrack R-CNN on the same detector, without any clip.',
+        'Rows of table 3. propagation: the paper; flow: masks are propagated by optical flow; '
+        'masktrack: the tracking branch of MaskTrack R-CNN on the same detector, without clips.',
         choices=TRACKINGS,
     )
-    flow_updates: int = option(12, 'Only for flow: updates of RAFT.', minimum=1, maximum=64)
+    flow: str = option(
+        'raft',
+        "Only for flow, in the place of FlowNet2. raft: torchvision's small RAFT, which needs "
+        "weights that learned optical flow; dis: OpenCV's dense inverse search on the host, which "
+        'needs none.',
+        choices=FLOWS,
+    )
+    flow_updates: int = option(12, 'Only for raft: updates of the flow.', minimum=1, maximum=64)
     cascade: str = option(
         'none',
         "How boxes and masks are found. none: the heads of Mask R-CNN; htc: the paper's hybrid "

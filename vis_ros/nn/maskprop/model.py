@@ -34,7 +34,7 @@ class MaskProp(nn.Module):
         if options.tracking == 'propagation':
             self.propagation = Propagation(sizes.channels, sizes.motion, options.propagation)
         elif options.tracking == 'flow':
-            self.flow = FlowPropagation(options.flow_updates)
+            self.flow = FlowPropagation(options.flow, options.flow_updates)
         else:
             self.tracking = TrackingBranch(sizes.channels, sizes.identity)
         if options.refinement.enabled:
