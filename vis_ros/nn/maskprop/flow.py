@@ -97,7 +97,7 @@ class DisFlow(nn.Module):
         """Return the flow between pictures, uint8 (H, W, 3) of 12 pixels or more a side."""
         grey = [cv2.cvtColor(x.cpu().numpy(), cv2.COLOR_RGB2GRAY) for x in (start, end)]
         search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        flow: np.ndarray = search.calc(*grey, None)  # (H, W, 2)
+        flow: np.ndarray = search.calc(*grey, None)  # type: ignore[call-overload]  # (H, W, 2)
         return torch.from_numpy(flow).to(start.device).permute(2, 0, 1)[None]
 
 
