@@ -17,7 +17,7 @@ from vis_ros.nn.maskprop.config import MaskPropSizes, PropagationOptions, Refine
 from vis_ros.nn.maskprop.flow import FlowPropagation, warp_masks
 from vis_ros.nn.maskprop.propagation import Propagation, box_regions, instance_features
 from vis_ros.nn.maskprop.refinement import Refinement, crop, crop_masks, windows
-from vis_ros.nn.maskprop.warping import warp
+from vis_ros.nn.maskprop.warping import Carrier
 
 SIZE = (10, 14)
 CHANNELS = 4
@@ -53,8 +53,15 @@ def square(top: int, left: int, side: int = 3) -> torch.Tensor:
 
 def segment(module: Propagation, moved: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
     """Return the masks (N, h, w) of propagated features (N, C, h, w) in one frame."""
-    logits = module.logits(moved[None], frame[None])
-    return module.shares(logits, frame[None])[:, 0]
+    logits = module.logits(moved.clone(), frame)
+    return module.shares(logits[:, None], frame[None])[:, 0]
+
+
+def carried(
+    module: Propagation, instances: torch.Tensor, offsets: list[torch.Tensor]
+) -> torch.Tensor:
+    """Return features (N, C, h, w) that arrive in the first frame."""
+    return next(module.carried(Carrier(list(module.warps), instances), offsets))
 
 
 def test_no_instances_give_no_masks() -> None:
@@ -79,13 +86,13 @@ def test_an_untrained_branch_starts_from_standstill() -> None:
 def test_identity_offsets_propagate_onto_itself() -> None:
     features = torch.rand(CHANNELS, *SIZE) + 1
     found = instance_features(features, square(2, 3))
-    assert torch.equal(mirror().warp(found, still())[0], found)
+    assert torch.equal(carried(mirror(), found, still()), found)
 
 
 @pytest.mark.parametrize(('dy', 'dx'), [(0, 1), (2, 0), (-1, 3), (3, -2)])
 def test_a_known_translation_moves_exactly(dy: int, dx: int) -> None:
     found = instance_features(torch.ones(CHANNELS, *SIZE), square(3, 5))
-    (moved,) = mirror().warp(found, still(-dy, -dx))  # offsets say where each cell comes from
+    moved = carried(mirror(), found, still(-dy, -dx))  # offsets say where each cell comes from
     assert torch.equal(moved, square(3 + dy, 5 + dx)[:, None].expand(1, CHANNELS, *SIZE))
 
 
@@ -95,45 +102,65 @@ def test_dilations_reach_as_far_as_they_say() -> None:
         module = mirror()
         module.warps[0].weight.zero_()
         module.warps[index].weight[:, :, 1, 2] = torch.eye(CHANNELS)  # the cell to the right
-        (moved,) = module.warp(found, still())
+        moved = carried(module, found, still())
         place = moved[0, 0].nonzero().tolist()
         assert place == ([[5, 7 - dilation]] if dilation <= 7 else [])
 
 
 def test_the_gathering_is_torchvisions_deformable_convolution() -> None:
     torch.manual_seed(1)
-    for dilation in (3, 6, 12):
-        layer = DeformConv2d(3, 5, 3, padding=dilation, dilation=dilation, bias=False)
-        instances = torch.randn(2, 3, *SIZE, requires_grad=True)
-        offsets = torch.randn(4, 18, *SIZE) * 4
-        offsets[0] = 0
-        offsets.requires_grad_()
-        mine = warp(layer, instances, offsets)
-        theirs = [layer(instances, each.expand(2, -1, -1, -1)) for each in offsets]
-        torch.testing.assert_close(mine, torch.stack(theirs), atol=1e-5, rtol=1e-4)
-        target = torch.randn_like(mine)
-        inputs = (instances, offsets, layer.weight)
-        gradients = torch.autograd.grad((mine * target).sum(), inputs)
-        others = torch.autograd.grad((torch.stack(theirs) * target).sum(), inputs)
-        for got, expected in zip(gradients, others, strict=True):
-            is_whole = offsets.detach().floor() == offsets.detach()  # a kink: any side is right
-            if got.shape == offsets.shape:
-                got, expected = got[~is_whole], expected[~is_whole]
-            torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-3)
+    layers = [DeformConv2d(3, 5, 3, padding=d, dilation=d, bias=False) for d in (3, 6, 12)]
+    instances = torch.randn(4, 3, *SIZE)
+    instances[1, :, :, 5:] = 0
+    instances[2, :, 3:] = 0
+    instances[3] = 0
+    instances.requires_grad_()
+    offsets = [torch.randn(2, 18, *SIZE) * 4 for _ in layers]
+    offsets[1][..., ::2] = 0  # halfway between falling and rising
+    offsets = [each.requires_grad_() for each in offsets]
+    mine = torch.stack(list(Carrier(layers, instances).to(offsets)))
+    parts = zip(layers, offsets, strict=True)
+    theirs = sum(
+        torch.stack([layer(instances, frame.expand(4, -1, -1, -1)) for frame in each])
+        for layer, each in parts
+    )
+    torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
+    target = torch.randn_like(mine)
+    inputs = (*offsets, *(layer.weight for layer in layers), instances)
+    gradients = torch.autograd.grad((mine * target).sum(), inputs)
+    others = torch.autograd.grad((theirs * target).sum(), inputs)
+    for leaf, got, expected in zip(inputs, gradients, others, strict=True):
+        if leaf.shape == offsets[0].shape:  # at a kink any side is right
+            is_whole = leaf.detach().floor() == leaf.detach()
+            got, expected = got[~is_whole], expected[~is_whole]
+        if leaf is instances:  # what is zero is taken for no part of an instance
+            got, expected = (x[leaf.detach() != 0] for x in (got, expected))
+        torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_a_standstill_can_be_left() -> None:
+    """Offsets begin at 0, where all but one of the four cells around a point have no share."""
+    layers = [DeformConv2d(1, 1, 3, padding=d, dilation=d, bias=False) for d in (3, 6, 12)]
+    columns = torch.arange(float(SIZE[1])).expand(1, 1, *SIZE) + 1
+    offsets = [torch.zeros(1, 18, *SIZE, requires_grad=True) for _ in layers]
+    arrived = next(Carrier(layers, columns).to(offsets))[0, 0, 2:-2, 2:-2]
+    (slope,) = torch.autograd.grad(arrived.sum(), offsets[:1])
+    middle = layers[0].weight[0, 0, 1, 1].item()  # each cell is one more than the one before
+    torch.testing.assert_close(slope[0, 9, 2:-2, 2:-2], torch.full((6, 10), middle))
 
 
 def test_instances_in_parts_are_instances_together(monkeypatch: pytest.MonkeyPatch) -> None:
     module = branch()
     frames, regions = torch.randn(3, CHANNELS, *SIZE), torch.rand(5, *SIZE)
     together = module(frames[1], frames, regions)
-    monkeypatch.setattr(propagation, '_TABLE', 2 * 9 * frames[0].numel())
+    monkeypatch.setattr(propagation, '_TABLE', 2 * 27 * frames[0].numel())
     torch.testing.assert_close(module(frames[1], frames, regions), together)
 
 
 def test_merging_by_mean_is_a_third_of_the_sum() -> None:
     found = torch.rand(2, CHANNELS, *SIZE)
     total, mean = branch(), branch(merge='mean')
-    torch.testing.assert_close(mean.warp(found, still()) * 3, total.warp(found, still()))
+    torch.testing.assert_close(carried(mean, found, still()) * 3, carried(total, found, still()))
 
 
 @pytest.mark.parametrize('fuse', ['relu', 'linear'])
@@ -188,8 +215,8 @@ def test_whole_branch_is_its_steps() -> None:
     assert masks.shape == (2, 3, *SIZE)
     for k in range(3):
         offsets = module.motion_offsets(frames[1:2], frames[k : k + 1])
-        moved = module.warp(instance_features(frames[1], regions), offsets)
-        torch.testing.assert_close(masks[:, k], segment(module, moved[0], frames[k]))
+        moved = carried(module, instance_features(frames[1], regions), offsets)
+        torch.testing.assert_close(masks[:, k], segment(module, moved, frames[k]))
 
 
 def test_boxes_as_regions() -> None:

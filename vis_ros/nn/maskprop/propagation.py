@@ -9,13 +9,16 @@ of each predicted by a convolution of that dilation from the features of one res
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vis_ros.nn.maskprop.config import DILATIONS, PropagationOptions
-from vis_ros.nn.maskprop.warping import TAPS, warp
+from vis_ros.nn.maskprop.warping import TAPS, Carrier
 
-_TABLE = 1 << 24  # numbers
+_TABLE = 1 << 24  # numbers that the weights make of the cells of some instances, 64 MB
 
 
 class ResidualBlock(nn.Module):
@@ -75,13 +78,21 @@ class Propagation(nn.Module):
         if not len(regions):
             return others.new_zeros((0, len(others), *others.shape[-2:]))
         offsets = self.motion_offsets(source[None], others)
-        # what the weights make of so many instances stays below 64 MB
-        step = max(1, _TABLE // (TAPS * source.numel()))
-        logits = [
-            self.logits(self.warp(instance_features(source, part), offsets), others)
-            for part in regions.split(step)
-        ]
-        return self.shares(torch.cat(logits), others)
+        features = others.contiguous(memory_format=torch.channels_last)
+        parts = []
+        for part in self._in_parts(regions, len(source)):
+            carrier = Carrier(list(self.warps), instance_features(source, part))
+            arriving = zip(self.carried(carrier, offsets), features, strict=True)
+            parts.append(torch.stack([self.logits(*pair) for pair in arriving], dim=1))
+        return self.shares(torch.cat(parts), others)
+
+    @staticmethod
+    def _in_parts(regions: Tensor, channels: int) -> tuple[Tensor, ...]:
+        """Return instances (n, h, w) in parts: on a CPU so few that their tables stay small."""
+        if regions.device.type != 'cpu':
+            return (regions,)
+        filled = int(regions.count_nonzero())
+        return regions.chunk(1 + filled * TAPS * len(DILATIONS) * channels // _TABLE)
 
     def motion_offsets(self, source: Tensor, others: Tensor) -> list[Tensor]:
         """Return the offsets of each dilation, float (T, 18, h, w), (y, x) in cells.
@@ -93,32 +104,28 @@ class Propagation(nn.Module):
         moved = self.motion(source - others)
         return [layer(moved) for layer in self.offsets]
 
-    def warp(self, instances: Tensor, offsets: list[Tensor]) -> Tensor:
-        """Return propagated features g, float (T, N, C, h, w).
+    def carried(self, carrier: Carrier, offsets: list[Tensor]) -> Iterator[Tensor]:
+        """Yield propagated features g of each frame, float (N, C, h, w).
 
         Args:
-            instances: float tensor (N, C, h, w), features of each instance in its frame.
+            carrier: Of the features of each instance in its frame.
             offsets: For each dilation, float (T, 18, h, w); all instances move by the same.
         """
-        parts = [
-            warp(convolution, instances, each)
-            for convolution, each in zip(self.warps, offsets, strict=True)
-        ]
-        total = parts[0] + parts[1] + parts[2]
-        return total / len(parts) if self.options.merge == 'mean' else total
+        for total in carrier.to(offsets):
+            yield total / len(offsets) if self.options.merge == 'mean' else total
 
-    def logits(self, propagated: Tensor, others: Tensor) -> Tensor:
-        """Return the scores of N instances in T frames, float (N, T, h, w).
+    def logits(self, propagated: Tensor, other: Tensor) -> Tensor:
+        """Return the scores of N instances in one frame, float (N, h, w).
 
         Args:
-            propagated: float tensor (T, N, C, h, w).
-            others: float tensor (T, C, h, w), features of the frames.
+            propagated: float tensor (N, C, h, w); it is written over.
+            other: float tensor (C, h, w), features of the frame.
         """
-        fused = propagated + others[:, None]
+        fused = propagated.add_(other)
         if self.options.fuse == 'relu':
-            fused = torch.relu(fused)
-        scores: Tensor = self.score(fused.flatten(0, 1))  # (T * N, 1, h, w)
-        return scores.reshape(*fused.shape[:2], *fused.shape[3:]).transpose(0, 1)
+            fused = fused.relu_()
+        weight = self.score.weight.flatten(1)  # (1, C)
+        return functional.linear(fused.movedim(1, -1), weight, self.score.bias)[..., 0]
 
     def shares(self, logits: Tensor, others: Tensor) -> Tensor:
         """Return masks in [0, 1]: the softmax over instances, times the attention.

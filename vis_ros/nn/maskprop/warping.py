@@ -1,15 +1,17 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Deformable convolutions of many instances that share their offsets, in many frames at once.
+"""Deformable convolutions of many instances that share their offsets.
 
 A deformable convolution is linear in its input: weights first and sampling then is the same as
-the other way round. The weighted maps of an instance serve all frames of a clip, and sampling is
-a sum of few rows for each cell. On a CPU that is ten times as fast as the operator of torchvision,
-which is used on other devices; a test compares the two.
+the other way round. Features of an instance are zero but in the few cells of its mask, so that on
+a CPU the weighted cells of all instances serve all frames of a clip, and in each frame a place
+sums only those cells that are not zero. Elsewhere the operator of torchvision is used; a test
+compares the two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,58 +20,106 @@ from torch.nn import functional
 
 _SIDE = 3
 TAPS = _SIDE * _SIDE
+_EDGE = 2  # empty cells around the map, so that each point has four cells around it
 
 
-def warp(convolution: Any, instances: Tensor, offsets: Tensor) -> Tensor:
-    """Return instance features carried to T frames, float (T, N, C, h, w).
+class Carrier:
+    """Carries N instances to other frames: the sum of several deformable convolutions.
 
     Args:
-        convolution: torchvision's `DeformConv2d`, 3x3, without bias, padded by its dilation.
-        instances: float tensor (N, C, h, w).
-        offsets: float tensor (T, 18, h, w), (y, x) of each tap in cells.
+        convolutions: torchvision's `DeformConv2d`, 3x3, from C to D channels, without bias, padded
+            by their dilation.
+        instances: float tensor (N, C, h, w), zero outside of each instance.
     """
-    if instances.device.type == 'cpu' and instances.dtype == torch.float32:
-        return _gathered(convolution, instances, offsets)
-    count = len(instances)
-    return torch.stack(
-        [convolution(instances, each.expand(count, -1, -1, -1)) for each in offsets]
-    )
 
+    def __init__(self, convolutions: Sequence[Any], instances: Tensor) -> None:
+        self._convolutions, self._instances = convolutions, instances
+        if instances.device.type == 'cpu':
+            self._row, self._table = self._weighted()
 
-def _gathered(convolution: Any, instances: Tensor, offsets: Tensor) -> Tensor:
-    count, channels, height, width = instances.shape
-    weight = convolution.weight  # (D, C, 3, 3)
-    outputs = len(weight)
-    cells = instances.flatten(2).permute(2, 0, 1).reshape(-1, channels)  # (P * N, C)
-    taps = weight.flatten(2).permute(2, 1, 0)  # (9, C, D)
-    table = torch.matmul(cells, taps).reshape(TAPS * height * width, count * outputs)
-    index, share = _samples(offsets, convolution.dilation[0], height, width)
-    carried = functional.embedding_bag(index, table, per_sample_weights=share, mode='sum')
-    carried = carried.reshape(len(offsets), height, width, count, outputs)
-    return carried.permute(0, 3, 4, 1, 2)  # (T, N, D, h, w)
+    def to(self, offsets: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Yield the features that arrive in each of T frames, float (N, D, h, w).
 
+        Args:
+            offsets: For each convolution, float (T, 18, h, w): (y, x) of each tap in cells; all
+                instances move by the same.
+        """
+        if self._instances.device.type == 'cpu':
+            yield from self._gathered(offsets)
+            return
+        count = len(self._instances)
+        for frame in zip(*offsets, strict=True):
+            parts = [
+                convolution(self._instances, each.expand(count, -1, -1, -1))
+                for convolution, each in zip(self._convolutions, frame, strict=True)
+            ]
+            yield torch.stack(parts).sum(dim=0)
 
-def _samples(offsets: Tensor, dilation: int, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Return the rows of the table that each cell sums, and their shares, (T * P, 36).
+    def _weighted(self) -> tuple[Tensor, Tensor]:
+        """Return what all taps make of the K cells that are not zero.
 
-    Row k * P + y * width + x holds what tap k makes of cell (y, x).
-    """
-    device = offsets.device
-    steps = (torch.arange(_SIDE, device=device) - _SIDE // 2) * dilation
-    place = offsets.unflatten(1, (TAPS, 2))  # (T, 9, 2, h, w)
-    y = place[:, :, 0] + torch.arange(height, device=device)[:, None]
-    x = place[:, :, 1] + torch.arange(width, device=device)
-    y = y + steps.repeat_interleave(_SIDE)[:, None, None]  # (T, 9, h, w)
-    x = x + steps.repeat(_SIDE)[:, None, None]
-    top, left = y.detach().floor(), x.detach().floor()
-    base = torch.arange(TAPS, device=device)[:, None, None] * (height * width)
-    rows, shares = [], []
-    for row, share_y in ((top, 1 - (y - top)), (top + 1, y - top)):
-        for column, share_x in ((left, 1 - (x - left)), (left + 1, x - left)):
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            cell = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
-            rows.append(base + cell.long())
-            shares.append(torch.where(inside, share_y * share_x, 0.0))
-    index, share = (torch.stack(parts, dim=-1) for parts in (rows, shares))  # (T, 9, h, w, 4)
-    index = index.permute(0, 2, 3, 1, 4).reshape(-1, 4 * TAPS)
-    return index, share.permute(0, 2, 3, 1, 4).reshape(-1, 4 * TAPS)
+        Returns:
+            int32 (N, h + 4, w + 4), number of each cell of each instance, or -1, with an empty
+            edge; and float (K * taps, D), cell by cell.
+        """
+        cells = self._instances.movedim(1, -1)  # (N, h, w, C)
+        is_filled = (cells.detach() != 0).any(dim=-1)
+        number = is_filled.flatten().cumsum(0, dtype=torch.int32).view_as(is_filled) - 1
+        row = functional.pad(torch.where(is_filled, number, -1), (_EDGE,) * 4, value=-1)
+        weights = [layer.weight.flatten(2).permute(1, 2, 0) for layer in self._convolutions]
+        taps = torch.cat(weights, dim=1)  # (C, taps, D)
+        with torch.autocast('cpu', enabled=False):
+            table = cells[is_filled].float() @ taps.flatten(1).float()
+        return row, table.view(-1, taps.shape[2])
+
+    def _gathered(self, offsets: Sequence[Tensor]) -> Iterator[Tensor]:
+        count, _, height, width = self._instances.shape
+        places, line = height * width, width + 2 * _EDGE
+        cell, share_y, share_x = self._points(offsets)  # (T, P, taps)
+        around = torch.tensor((0, 1, line, line + 1))
+        is_filled = self._row >= 0
+        is_near = functional.max_pool2d(is_filled.any(dim=0, keepdim=True).float(), 2, 1)[0]
+        is_near = functional.pad(is_near, (0, 1, 0, 1)).flatten() > 0  # one of the four from here
+        by_cell, number = is_filled.flatten(1).T.contiguous(), self._row.flatten(1)
+        for t in range(len(cell)):
+            with torch.no_grad():
+                place, tap = torch.nonzero(is_near[cell[t]], as_tuple=True)
+                four = (cell[t][place, tap, None] + around).flatten()  # (J * 4,)
+                instance, index = torch.nonzero(by_cell.index_select(0, four).T, as_tuple=True)
+                sample, corner = index // 4, index % 4
+                row = number[instance, four[index]].long() * cell.shape[2] + tap[sample]
+                bags = torch.bincount(instance * places + place[sample], minlength=count * places)
+                start = bags.cumsum(0) - bags
+            down, right = share_y[t][place, tap], share_x[t][place, tap]
+            upper = torch.stack((1 - down, down), dim=1)
+            left = torch.stack((1 - right, right), dim=1)
+            share = (upper[:, :, None] * left[:, None]).flatten(1)[sample, corner]
+            arrived = functional.embedding_bag(
+                row, self._table, start, per_sample_weights=share, mode='sum'
+            )
+            yield arrived.view(count, height, width, -1).permute(0, 3, 1, 2)
+
+    def _points(self, offsets: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return where the taps of each place lie in T frames, (T, P, taps) each.
+
+        Args:
+            offsets: See `to`.
+
+        Returns:
+            int64, index of the cell above and left of the point, in the map with its edge, where
+            four empty cells stand for all that is further away; and float, how far the point lies
+            below and right of it, in [0, 1).
+        """
+        height, width = self._instances.shape[2:]
+        reach = torch.tensor([layer.dilation[0] for layer in self._convolutions])
+        steps = reach[:, None] * (torch.arange(_SIDE) - _SIDE // 2)  # (convolutions, 3)
+        move = torch.cat([each.float().unflatten(1, (TAPS, 2)) for each in offsets], dim=1)
+        move = move.flatten(3).permute(2, 0, 3, 1)  # (2, T, P, taps)
+        row = torch.arange(height).repeat_interleave(width)[:, None]
+        column = torch.arange(width).repeat(height)[:, None]
+        y = move[0] + (row + steps.repeat_interleave(_SIDE, dim=1).flatten())
+        x = move[1] + (column + steps.repeat(1, _SIDE).flatten())
+        top, left = y.detach().floor(), x.detach().floor()
+        far_y, far_x = top.clamp(-_EDGE, height), left.clamp(-_EDGE, width)
+        cell = (far_y + _EDGE) * (width + 2 * _EDGE) + (far_x + _EDGE)
+        return cell.long(), y - top, x - left
