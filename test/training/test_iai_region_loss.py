@@ -27,6 +27,7 @@ from vis_ros.training.iai import IaiTask
 from vis_ros.training.iai_loss import IaiLossConfig, associated, iai_losses, identities_of
 from vis_ros.training.iai_region_loss import (
     NOBODY,
+    Limits,
     _targets,
     _wanted_ids,
     region_id_loss,
@@ -271,7 +272,8 @@ def test_the_picture_bounds_the_proposals(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(type(model.image), 'describe', describe)
     truth.boxes[..., 3].clamp_(max=50)
-    region_losses(model, taps, truth, who.target, 32, (50, 90))
+    region_losses(model, taps, truth, who.target, Limits(32, 200), (50, 90))
     boxes = torch.cat(seen[0])
     assert len(boxes) <= 32 * FRAMES
+    assert model.image.rpn.training and model.image.rpn.pre_nms_top_n() == 200
     assert boxes[:, 2].max() <= 90 and boxes[:, 3].max() <= 50

@@ -81,6 +81,12 @@ def test_frames_without_objects_have_finite_losses(options: dict[str, Any]) -> N
         assert losses.get(name, torch.zeros(())) == 0
 
 
+def test_so_many_boxes_compete_to_be_proposals() -> None:
+    model = model_of()
+    maskprop_loss(model, *pair((LEFT, RIGHT), (RIGHT, None)), MaskPropLossConfig(candidates=7))
+    assert model.detector.rpn.pre_nms_top_n() == 7
+
+
 @pytest.mark.parametrize('options', EVERY, ids=str)
 def test_the_total_is_the_sum_of_terms_and_reaches_every_part(options: dict[str, Any]) -> None:
     model = model_of(**options)

@@ -78,6 +78,11 @@ def learn_from(heads: Any, regions: int) -> None:
     heads.fg_bg_sampler = BalancedPositiveNegativeSampler(regions, _OBJECTS)
 
 
+def propose_among(network: Any, boxes: int) -> None:
+    """Let torchvision's proposals compete among so many boxes of a level in training."""
+    network._pre_nms_top_n['training'] = boxes
+
+
 def image_list(
     levels: Mapping[str, Tensor], padded: tuple[int, int], picture: tuple[int, int]
 ) -> Any:

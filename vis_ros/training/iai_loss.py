@@ -28,7 +28,7 @@ from vis_ros.training.condinst_loss import (
     condinst_losses,
     positives_of,
 )
-from vis_ros.training.iai_region_loss import NOBODY, focal_id_loss, region_losses
+from vis_ros.training.iai_region_loss import NOBODY, Limits, focal_id_loss, region_losses
 
 T = TypeVar('T', Taps, AllTaps)
 
@@ -90,6 +90,13 @@ class IaiLossConfig:
         512,
         'Only maskrcnn: proposals of a frame that the heads learn from, a quarter of them '
         'objects; 512 in torchvision.',
+        minimum=1,
+        maximum=10000,
+    )
+    candidates: int = option(
+        2000,
+        'Only maskrcnn: boxes of each level among which the proposals of a frame are chosen; 2000 '
+        'in torchvision. On small pictures a CPU is busy with that for a third of a step.',
         minimum=1,
         maximum=10000,
     )
@@ -185,7 +192,8 @@ def iai_losses(
     taps = model.image.look(images.transpose(0, 1).flatten(0, 1))  # frame by frame
     taps = associated(model, taps, truth.labels, who, config.hidden)
     if model.options.detector == 'maskrcnn':
-        terms = region_losses(model, taps, truth, who.target, config.regions, picture)
+        limits = Limits(config.regions, config.candidates)
+        terms = region_losses(model, taps, truth, who.target, limits, picture)
     else:
         terms = _place_losses(model, taps, truth, who.target, config.radius)
     total = torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()

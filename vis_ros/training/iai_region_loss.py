@@ -9,7 +9,7 @@ for the proposals from which the classes are learned.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,11 +18,23 @@ from torch.nn import functional
 from vis_ros.data.clip import Truth
 from vis_ros.nn.iai import Iai
 from vis_ros.nn.iai.maskrcnn import Regions
-from vis_ros.nn.maskrcnn import learn_from
+from vis_ros.nn.maskrcnn import learn_from, propose_among
 from vis_ros.nn.yolact.backbone import AllTaps
 from vis_ros.training.condinst_loss import focal_loss
 
 NOBODY = -1  # identity of an object that got none
+
+
+class Limits(NamedTuple):
+    """How many boxes of a frame take part in the training.
+
+    Args:
+        regions: Proposals that the heads learn from.
+        candidates: Boxes of each level among which the proposals are chosen.
+    """
+
+    regions: int
+    candidates: int
 
 
 def region_losses(
@@ -30,7 +42,7 @@ def region_losses(
     taps: AllTaps,
     truth: Truth,
     target: Tensor,
-    regions: int,
+    limits: Limits,
     picture: tuple[int, int] | None = None,
 ) -> dict[str, Tensor]:
     """Return the losses of Mask R-CNN and of the identities, of all frames together.
@@ -40,7 +52,7 @@ def region_losses(
         taps: Of T * B frames, the first ones of all clips first.
         truth: Objects, in pixels of the input; `is_visible` for those with a class only.
         target: int64 tensor (B, T, J), see `iai_loss.Identities`.
-        regions: Proposals of a frame that the heads learn from.
+        limits: How many boxes of a frame take part.
         picture: Rows and columns of what is not padding; by default everything.
 
     Returns:
@@ -51,8 +63,9 @@ def region_losses(
     levels = {name: level.float() for name, level in image.pyramid(taps).items()}
     images = image.images(levels, picture)
     wanted, ids = _targets(truth, target)
+    propose_among(image.rpn, limits.candidates)
     proposals, first = image.rpn(images, levels, wanted)
-    learn_from(image.roi_heads, regions)
+    learn_from(image.roi_heads, limits.regions)
     boxes, owners, labels, shifts = image.roi_heads.select_training_samples(proposals, wanted)
     found: Regions = image.describe(levels, boxes)
     classes, distances = _box_losses(found, labels, shifts)

@@ -26,7 +26,7 @@ from vis_ros.nn.maskprop.overlap import soft_iou
 from vis_ros.nn.maskprop.picture import normalise
 from vis_ros.nn.maskprop.propagation import box_regions
 from vis_ros.nn.maskprop.refinement import crop, crop_masks, windows
-from vis_ros.nn.maskrcnn import learn_from
+from vis_ros.nn.maskrcnn import learn_from, propose_among
 from vis_ros.nn.picture import padded_size
 from vis_ros.structures.options import option
 
@@ -74,6 +74,13 @@ class MaskPropLossConfig:
         512,
         'Proposals of a frame that the heads of each stage learn from, a quarter of them objects; '
         '512 in torchvision.',
+        minimum=1,
+        maximum=10000,
+    )
+    candidates: int = option(
+        2000,
+        'Boxes of each level among which the proposals of a frame are chosen; 2000 in '
+        'torchvision. On small pictures a CPU is busy with that for a third of a step.',
         minimum=1,
         maximum=10000,
     )
@@ -165,6 +172,7 @@ def _detection(
     model: MaskProp, features: Features, pairs: list[_Objects], config: MaskPropLossConfig
 ) -> dict[str, Tensor]:
     """Return the losses of the detector, with their weights, summed by stages."""
+    propose_among(model.detector.rpn, config.candidates)
     for heads in model.detector.stages:
         learn_from(heads, config.regions)
     if config.detect_both:
