@@ -34,7 +34,6 @@ class Row:
         runs: The stored logs, by seed.
         family: Title of the method that is trained from end to end, or nothing.
         options: With which options it runs the weights of another row.
-        needs: What is missing to run it, or nothing.
         weights: Name of the shipped weights that it runs, without any training; or nothing.
     """
 
@@ -47,7 +46,6 @@ class Row:
     runs: tuple[Mapping[str, Any], ...]
     family: str = ''
     options: Mapping[str, Any] | None = None
-    needs: str = ''
     weights: str = ''
 
     def done(self) -> list[Mapping[str, Any]]:
@@ -57,7 +55,7 @@ class Row:
     def seeds_text(self) -> str:
         """Return how many seeds there are, and that some are missing or diverged."""
         if not self.runs:
-            return 'not possible here' if self.needs else _NOT_YET
+            return _NOT_YET
         count = f'{len(self.runs)}'
         if len(self.runs) < self.intended:
             count += f' of {self.intended} seeds'
@@ -200,13 +198,12 @@ def _rows_of_method(
             title=row['title'],
             part='method' if is_main else 'reused' if is_reused else 'retrained',
             benchmarks=benchmarks,
-            intended=0 if 'needs' in row else row.get('seeds', _SEEDS),
+            intended=row.get('seeds', _SEEDS),
             values=method['rows'][row['of']]['set'] if is_reused else row.get('set', {}),
             paper=str(row.get('paper', '')),
             runs=tuple(sorted((run for run in runs if run['row'] == name), key=_seed)),
             family=method['title'],
             options=row['options'] if is_reused else None,
-            needs=row.get('needs', ''),
             weights=weights,
         )
     return found

@@ -51,10 +51,6 @@ def method_section(
             yield f'![{curve["title"]}](images/{picture_name(name)})'
         else:
             yield f'{curve["title"]}: not run yet.'
-    for row in rows:
-        if row.needs:
-            yield ''
-            yield f'Not possible here: {row.title}. It needs {row.needs}.'
 
 
 def _start(method: Mapping[str, Any]) -> str:

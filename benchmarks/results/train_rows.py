@@ -106,8 +106,6 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
         for name, row in method['rows'].items():
             trained, weights = row.get('of', name), row.get('weights', '')
             values, options = method['rows'][trained].get('set', {}), row.get('options', {})
-            if 'needs' in row:
-                continue
             for seed in range(row.get('seeds', SEEDS)):
                 recipe, stage = method['recipe'], method['stage']
                 given = (values, options, base, start, weights)

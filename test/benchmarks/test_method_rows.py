@@ -42,7 +42,6 @@ METHOD = {
         'net': {'title': 'NET, plain', 'seeds': 3, 'set': {}, 'paper': 12.5},
         'net_less': {'title': 'less', 'set': {'model.recurrence': 'none'}},
         'net_late': {'title': 'late', 'of': 'net', 'options': {'clip.length': 2}},
-        'net_flow': {'title': 'flow', 'set': {}, 'needs': 'a river'},
     },
     'remarks': 'Nets catch more when they are whole.\n',
     'curves': {'late': {'title': 'Lateness', 'x': 'frames', 'rows': {0: 'net', 2: 'net_late'}}},
@@ -399,13 +398,11 @@ def test_without_logs_a_method_is_not_run_yet():
     text = write.page(ROWS, [])
     assert cells(text, 'NET', 'NET, plain') == ['NET, plain', 'not run yet', *['-'] * 6, '12.5']
     assert cells(text, 'NET', '*late*')[1] == 'not run yet'
-    assert cells(text, 'NET', 'flow')[1] == 'not possible here'
-    assert 'It needs a river.' in section(text, 'NET') and 'Lateness: not run yet.' in text
+    assert 'Lateness: not run yet.' in text
     assert 'Nets catch more when they are whole.' in section(text, 'NET')
     assert cells(text, 'Benchmark `easy`', 'NET, plain')[1] == 'not run yet'
     left = section(text, 'Not run yet')
     assert '- NET: late (reused)' in left and '- NET, plain (method)' in left
-    assert 'flow' not in left
     assert pictures(ROWS['methods'], rows_of(ROWS, []), BENCHMARKS) == {}
 
 
