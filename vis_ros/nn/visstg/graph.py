@@ -141,12 +141,10 @@ class RelationGraph(nn.Module):
             assert isinstance(edge, PairMlp)
             assert isinstance(node, PairMlp)
             edges = self._next_edges(edge, i, j, edges, links)
-            by_edge, by_node = node.by_part()
-            common = functional.linear(edges, by_edge)
-            after = self._next_nodes(node, by_node, j, common, links.place, links)
+            common = functional.linear(edges, node.by_part()[0])
             if index + 1 < self.rounds:
-                i = self._next_nodes(node, by_node, i, common, links.track, links)
-            j = after
+                i = self._next_nodes(node, i, common, links.track, links)
+            j = self._next_nodes(node, j, common, links.place, links)
         whole = edges.new_zeros(window.is_edge.numel(), edges.shape[1])
         whole = whole.index_copy(0, links.edge, links.only_real(edges))
         return Fused(j.view_as(places), whole.unflatten(0, window.place.shape))
@@ -163,24 +161,18 @@ class RelationGraph(nn.Module):
         return result
 
     def _next_nodes(
-        self,
-        node: PairMlp,
-        by_node: Tensor,
-        nodes: Tensor,
-        common: Tensor,
-        row: Tensor,
-        links: _Links,
+        self, node: PairMlp, nodes: Tensor, common: Tensor, row: Tensor, links: _Links
     ) -> Tensor:
         """Return nodes (N, D) of the next round.
 
         Args:
             node: The MLP of messages.
-            by_node: The part of its first layer's weight for the nodes.
             nodes: Of this round.
             common: float tensor (R, width), what the edges add to its first layer.
             row: int64 tensor (R,), node of each edge.
             links: The edges.
         """
+        by_node = node.by_part()[1]
         hidden = functional.linear(nodes, by_node, node.first.bias).index_select(0, row)
         hidden += common
         hidden = links.only_real(hidden.relu_())
