@@ -157,7 +157,7 @@ def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[
         ValueError: A log is of no row, or of one that was something else then; logs are of
             several detectors, or those of a method started from several bases.
     """
-    detectors = sorted({run['detector_sha256'] for run in runs})
+    detectors = sorted({run['detector_sha256'] for run in runs if 'detector_sha256' in run})
     if len(detectors) > 1:
         raise ValueError(f'logs of several detectors, which cannot be compared: {detectors}')
     found = {}

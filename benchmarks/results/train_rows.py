@@ -167,7 +167,9 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace, rows: Mapping[str, Any], job: Job) -> None:
     """Train and score one row with one seed."""
-    document = {**job.document(), 'detector_sha256': sha256_of(args.detector)}
+    document = job.document()
+    if not (job.start or job.weights):  # these have nothing to do with the detector
+        document['detector_sha256'] = sha256_of(args.detector)
     document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
     weights = job.weights
     if weights:

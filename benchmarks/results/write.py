@@ -239,7 +239,8 @@ def versions(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     for name in ('torch', 'python'):
         yield f'- {name} {", ".join(sorted({run["versions"][name] for run in runs}))}'
-    yield f'- detector, SHA-256 `{runs[0]["detector_sha256"]}`'
+    for detector in sorted({run['detector_sha256'] for run in runs if 'detector_sha256' in run}):
+        yield f'- detector, SHA-256 `{detector}`'
 
 
 def main(given: Sequence[str] | None = None) -> int:

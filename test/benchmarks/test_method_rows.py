@@ -174,7 +174,9 @@ def test_weights_that_ship_are_scored_without_a_training(monkeypatch, tmp_path):
     monkeypatch.setattr(train_rows, 'train', None)
     monkeypatch.setattr(train_rows, 'build_method', lambda *args, **more: built.append(more))
     monkeypatch.setattr(
-        end_to_end, 'scores', lambda *args: {k: v for k, v in log('net').items() if k != 'row'}
+        end_to_end,
+        'scores',
+        lambda *args: {name: log('net')[name] for name in ('threshold', *BENCHMARKS)},
     )
     detector = tmp_path / 'det'
     detector.write_bytes(b'abc')
@@ -184,6 +186,7 @@ def test_weights_that_ship_are_scored_without_a_training(monkeypatch, tmp_path):
     assert built == [{'weights': 'synth_small_iai'}]
     stored = json.loads((tmp_path / 'logs' / 'net_shipped-0.json').read_text())
     assert stored['weights_sha256'] == manifest()['synth_small_iai']['sha256']
+    assert 'detector_sha256' not in stored  # another detector than that of other rows is no matter
     runs = [{**log('net'), 'base_sha256': 'a'}, stored]
     assert cells(write.page(rows, runs), 'Benchmark `easy`', 'shipped')[1] == '1'
     with pytest.raises(ValueError, match="net_shipped, seed 0: ran other weights than 'synth_sm"):
