@@ -103,6 +103,18 @@ def test_what_is_right_costs_nothing_but_the_border() -> None:
     assert terms['mask'] < 0.2 * other['mask'] and terms['dice'] < 0.3 * other['dice']
 
 
+def test_the_class_has_its_own_weight_in_the_matching() -> None:
+    """Two queries tell classes and places of two objects the wrong way round."""
+    said, features, clip = perfect()
+    crossed = Prediction(said.classes.flip(2), said.kernels)
+    queries = {}
+    for weight in (0.0, 1000.0):
+        config = IfrLossConfig(points=64, classes=20, match_classes=weight)
+        query, which = match(crossed, features, clip, config)
+        queries[weight] = dict(zip(which.tolist(), query.tolist(), strict=True))
+    assert queries == {0.0: {0: 2, 1: 0}, 1000.0: {0: 0, 1: 2}}
+
+
 def test_cross_frame_terms() -> None:
     """Where objects stay, other frames agree; where they change sides, they cost a lot."""
     sums = {}

@@ -49,5 +49,5 @@ def one_of(maps: T, index: int) -> T:
     elif isinstance(maps, dict):
         found = {name: one_of(part, index) for name, part in maps.items()}
     else:
-        raise TypeError(f'expected tensors and tuples of them, got {type(maps).__name__}')
+        raise TypeError(f'expected tensors, or tuples or dicts of them, got {type(maps).__name__}')
     return found  # type: ignore[no-any-return]

@@ -28,8 +28,13 @@ from vis_ros.structures.options import option
 class IfrLossConfig:
     """Weights of the terms, and the points at which masks are compared."""
 
-    classes: float = option(
-        2.0, 'Weight of the class, in matching and loss.', minimum=0.0, maximum=1000.0
+    classes: float = option(2.0, 'Weight of the class in the loss.', minimum=0.0, maximum=1000.0)
+    match_classes: float = option(
+        2.0,
+        'Weight of the class in the matching. Where it is far above those of mask and DICE, each '
+        'class soon has queries of its own, that show all its objects at once.',
+        minimum=0.0,
+        maximum=1000.0,
     )
     mask: float = option(
         5.0, "Weight of the masks' cross-entropy, in both.", minimum=0.0, maximum=1000.0
@@ -175,7 +180,7 @@ def match(
     logits = at_points(maps, points).transpose(0, 1).flatten(1)  # (N, n * P)
     targets = at_points(clip.masks.transpose(0, 1), points).transpose(0, 1).flatten(1)
     probability = said.classes.sigmoid().mean(dim=0)
-    weights = (config.classes, config.mask, config.dice)
+    weights = (config.match_classes, config.mask, config.dice)
     return best_pairs(pair_costs(probability, logits, clip.class_ids, targets, weights))
 
 
