@@ -40,4 +40,4 @@ if [ -n "$setup" ] || [ -n "${ROS_DISTRO:-}" ]; then
 else
   echo '== no ROS 2 on this machine: the tests that need rclpy skip'
 fi
-exec "$python" -m pytest -n 2 --dist loadgroup "$@"
+exec "$python" -m pytest -n 2 --dist loadfile "$@"

@@ -17,7 +17,6 @@ from vis_ros.structures import Frame, Track
 
 DATA = Path(__file__).parents[1] / 'data'
 PERIOD_NS = 100_000_000
-pytestmark = pytest.mark.xdist_group('street')  # one process has each score once
 KINDS = [(name, overlap) for name in ('iou', 'deepsort') for overlap in ('box', 'mask')]
 
 
