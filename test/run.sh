@@ -40,4 +40,5 @@ if [ -n "$setup" ] || [ -n "${ROS_DISTRO:-}" ]; then
 else
   echo '== no ROS 2 on this machine: the tests that need rclpy skip'
 fi
+# loadfile: what the tests of a file compute once, is computed in one process only
 exec "$python" -m pytest -n 2 --dist loadfile "$@"

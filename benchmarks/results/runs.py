@@ -150,6 +150,11 @@ def read_runs(folder: Path, kind: str = 'row') -> list[dict[str, Any]]:
     return runs
 
 
+def detectors_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the SHA-256 of the detectors of runs, of those that have one."""
+    return sorted({run['detector_sha256'] for run in runs if 'detector_sha256' in run})
+
+
 def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Row]:
     """Return all rows by name, in the order of rows.yaml, the training-free ones after `main`.
 
@@ -157,7 +162,7 @@ def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[
         ValueError: A log is of no row, or of one that was something else then; logs are of
             several detectors, or those of a method started from several bases.
     """
-    detectors = sorted({run['detector_sha256'] for run in runs if 'detector_sha256' in run})
+    detectors = detectors_of(runs)
     if len(detectors) > 1:
         raise ValueError(f'logs of several detectors, which cannot be compared: {detectors}')
     found = {}

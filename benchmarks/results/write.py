@@ -18,7 +18,16 @@ from typing import Any
 
 from common import ROOT, STORED, read_rows
 from hidden_objects import hidden_picture, hidden_section
-from runs import Row, amount, mean_of, percent, percent_change, read_runs, rows_of
+from runs import (
+    Row,
+    amount,
+    detectors_of,
+    mean_of,
+    percent,
+    percent_change,
+    read_runs,
+    rows_of,
+)
 from sections import method_section, pictures, table
 from texts import END_TO_END, FINDINGS, INTRODUCTION, REPRODUCE
 
@@ -239,7 +248,7 @@ def versions(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     for name in ('torch', 'python'):
         yield f'- {name} {", ".join(sorted({run["versions"][name] for run in runs}))}'
-    for detector in sorted({run['detector_sha256'] for run in runs if 'detector_sha256' in run}):
+    for detector in detectors_of(runs):
         yield f'- detector, SHA-256 `{detector}`'
 
 

@@ -37,9 +37,12 @@ class IfrLossConfig:
         maximum=1000.0,
     )
     mask: float = option(
-        5.0, "Weight of the masks' cross-entropy, in both.", minimum=0.0, maximum=1000.0
+        5.0,
+        "Weight of the masks' cross-entropy, in matching and loss.",
+        minimum=0.0,
+        maximum=1000.0,
     )
-    dice: float = option(5.0, 'Weight of DICE, in both.', minimum=0.0, maximum=1000.0)
+    dice: float = option(5.0, 'Weight of DICE, in matching and loss.', minimum=0.0, maximum=1000.0)
     cross_frame: float = option(
         0.3,
         "Weight of masks that a frame's queries predict in the other frames of the clip "
