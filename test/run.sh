@@ -16,23 +16,31 @@ use() { # sources a setup file; those of ROS need unset variables
   set -u
 }
 
-prepare_ros() {
-  mkdir -p build/ros
+source_ros() { # unless one is sourced; one built without ros_environment does not say its name
   [ -n "${ROS_DISTRO:-}" ] || use "$setup"
-  if ! "$python" -c 'import rclpy' 2>/dev/null; then
-    echo "== ROS 2 $ROS_DISTRO is there, but $python cannot import its rclpy: its tests skip"
-  elif ! command -v colcon >/dev/null; then
-    echo "== ROS 2 $ROS_DISTRO is there, but no colcon to build with: its tests skip"
-  elif colcon --log-base build/ros/log build --base-paths . vis_msgs \
-      --build-base build/ros/build --install-base build/ros/install \
-      --event-handlers console_direct- >build/ros/colcon.txt 2>&1; then
-    use build/ros/install/setup.bash
-    export VIS_ROS_NEED_RCLPY=1
-    echo "== with ROS 2 $ROS_DISTRO"
-  else
+  export ROS_DISTRO=${ROS_DISTRO:-$distro}
+}
+
+prepare_ros() {
+  distro=${ROS_DISTRO:-$(basename "$(dirname "$setup")")}
+  if ! command -v colcon >/dev/null; then
+    echo "== ROS 2 $distro is there, but no colcon to build with: its tests skip"
+    return
+  elif ! (source_ros && "$python" -c 'import rclpy') 2>/dev/null; then
+    echo "== ROS 2 $distro is there, but $python cannot import its rclpy: its tests skip"
+    return
+  fi
+  source_ros
+  mkdir -p build/ros
+  if ! colcon --log-base build/ros/log build --base-paths . vis_msgs \
+    --build-base build/ros/build --install-base build/ros/install \
+    --event-handlers console_direct- >build/ros/colcon.txt 2>&1; then
     cat build/ros/colcon.txt
     return 1
   fi
+  use build/ros/install/setup.bash
+  export VIS_ROS_NEED_RCLPY=1
+  echo "== with ROS 2 $distro"
 }
 
 if [ -n "$setup" ] || [ -n "${ROS_DISTRO:-}" ]; then
