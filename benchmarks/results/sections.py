@@ -57,7 +57,9 @@ def _start(method: Mapping[str, Any]) -> str:
     if 'start' in method:
         return f' All rows start from the weights `{method["start"]}` that ship.'
     if 'base' in method:
-        return f' All rows start from one run of `{method["base"]["recipe"]}`.'
+        base = method['base']
+        text = f' All rows start from one run of `{base["recipe"]}`'
+        return f'{text}, and that from `{base["start"]}`.' if 'start' in base else f'{text}.'
     return ''
 
 

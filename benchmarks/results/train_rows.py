@@ -119,7 +119,8 @@ def base_of(method: Mapping[str, Any]) -> Job | None:
     if 'base' not in method:
         return None
     base = method['base']
-    return Job(base['name'], 0, base['recipe'], base['stage'], base['name'], base['set'], {})
+    names = (base['name'], 0, base['recipe'], base['stage'], base['name'])
+    return Job(*names, base['set'], {}, start=base.get('start', ''))
 
 
 def main(given: Sequence[str] | None = None) -> int:

@@ -155,6 +155,16 @@ def test_rows_start_from_their_base_which_is_trained_once(monkeypatch, tmp_path)
     assert jobs[0].document() == plain.document()  # a log tells its base by its content
 
 
+def test_a_base_may_start_from_weights_that_ship(tmp_path):
+    base = {**BASED['methods']['net']['base'], 'start': 'synth_small_iai'}
+    rows = {**ROWS, 'methods': {'net': {**METHOD, 'base': base}}}
+    args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
+    job = train_rows.base_of(rows['methods']['net'])
+    assert train_rows.start_of(args, job) == ROOT / 'models' / 'synth_small_iai.safetensors'
+    text = section(write.page(rows, [{**log('net'), 'base_sha256': 'a'}]), 'NET')
+    assert 'start from one run of `still.yaml`, and that from `synth_small_iai`' in text
+
+
 def test_rows_may_start_from_weights_that_ship(tmp_path):
     rows = {**ROWS, 'methods': {'net': {**METHOD, 'start': 'synth_small_iai'}}}
     args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
@@ -229,7 +239,7 @@ def test_every_row_of_the_files_is_a_recipe_and_a_configuration(name):
     if base := train_rows.base_of(method):
         still = parse_yaml((ROOT / base.recipe).read_text(), base.recipe)
         config = build_config(STAGES[base.stage].Recipe, {**still, **base.values})
-        assert config.frames == 1 and config.start == 'synth_small'
+        assert config.frames == 1 and config.start == (base.start or 'synth_small')
         assert recipe['start'] == f'runs/{base.name}/model.safetensors'
         assert still['data']['hold_out'] == HOLD_OUT and still['network'] == recipe['network']
     else:
