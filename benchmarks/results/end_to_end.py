@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from common import FPS, KEPT, TUNED, best_threshold, figures, kept_out, only
 
 from vis_ros.evaluation.data_sets import match_classes
@@ -18,7 +20,8 @@ from vis_ros.evaluation.run_results import VideoResults
 from vis_ros.evaluation.video_runs import VideoImages
 from vis_ros.evaluation.ytvis import Annotations, Video, read_annotations
 from vis_ros.methods import Method
-from vis_ros.pipeline.session import TrackingSession
+from vis_ros.pipeline.session import Processed, TrackingSession
+from vis_ros.structures import Frame, FrameResult
 from vis_ros.training.sources import ANNOTATIONS, IMAGES
 
 TRACKING = ('IDP', 'IDR')  # kept of these methods beside what all rows have
@@ -35,41 +38,111 @@ class Images:
     def __init__(self, annotations: Annotations, folder: Path) -> None:
         self.annotations, self._folder = annotations, folder
 
-    def run(self, method: Method) -> tuple[list[ResultTrack], float]:
-        """Return the results of a method, each video a stream of its own, and its time.
+    def run(self, methods: Sequence[Method]) -> list[tuple[list[ResultTrack], float]]:
+        """Return the results of methods, each video a stream of its own, and their times.
 
-        The time is that of this process on all cores, so that other programs count little.
+        A time is that of this process on all cores, so that other programs count little.
+
+        Args:
+            methods: One; or several that make the same of a frame by itself, which is computed
+                once then, and counts for each.
 
         Returns:
-            Results; and milliseconds of a frame, the mean.
+            For each method its results; and milliseconds of a frame, the mean.
         """
-        categories = match_classes(method.classes, self.annotations.categories)
-        results: list[ResultTrack] = []
-        seconds, frames = 0.0, 0
+        results: list[list[ResultTrack]] = [[] for _ in methods]
+        seconds, frames = [0.0] * len(methods), 0
         for video in self.annotations.videos.values():
-            gathered = VideoResults(video, categories)
-            seconds += self._follow(TrackingSession(method), video, gathered)
+            sight = Sight(methods[0]) if len(methods) > 1 else None
+            streams = [self._stream(method, video, sight) for method in methods]
+            for frame in VideoImages(self._folder, video, fps=FPS):
+                shared = 0.0 if sight is None else sight.see(frame)
+                for k, stream in enumerate(streams):
+                    seconds[k] += shared + stream.process(frame)
+            for k, stream in enumerate(streams):
+                seconds[k] += stream.flush()
+                results[k] += stream.gathered.finish()
             frames += video.length
-            results += gathered.finish()
-        return results, 1e3 * seconds / max(frames, 1)
+        return [(r, 1e3 * s / max(frames, 1)) for r, s in zip(results, seconds, strict=True)]
 
-    def _follow(self, session: TrackingSession, video: Video, gathered: VideoResults) -> float:
-        """Return how long the method worked on a video [s]."""
-        images = VideoImages(self._folder, video, fps=FPS)
-        place_of = {stamp_ns: t for t, stamp_ns in enumerate(images.stamps_ns)}
-        seconds = 0.0
-        for frame in images:
-            start = time.process_time()
-            ready = session.process(frame)
-            seconds += time.process_time() - start
-            for item in ready:
-                gathered.add(place_of[item.result.stamp_ns], item.result)
+    def _stream(self, method: Method, video: Video, sight: Sight | None) -> Stream:
+        categories = match_classes(method.classes, self.annotations.categories)
+        place_of = {
+            stamp_ns: t
+            for t, stamp_ns in enumerate(VideoImages(self._folder, video, fps=FPS).stamps_ns)
+        }
+        seeing: Any = method if sight is None else Onlooker(method, sight)
+        return Stream(TrackingSession(seeing), place_of, VideoResults(video, categories))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A method on a video.
+
+    Args:
+        session: Of the method.
+        place_of: Place of each frame in the video, by its stamp.
+        gathered: The results.
+    """
+
+    session: TrackingSession
+    place_of: Mapping[int, int]
+    gathered: VideoResults
+
+    def process(self, frame: Frame) -> float:
+        """Take a frame; return the time [s]."""
+        return self._add(lambda: self.session.process(frame))
+
+    def flush(self) -> float:
+        """End the video; return the time [s]."""
+        return self._add(self.session.flush)
+
+    def _add(self, work: Callable[[], Sequence[Processed]]) -> float:
         start = time.process_time()
-        ready = session.flush()
-        seconds += time.process_time() - start
+        ready = work()
+        seconds = time.process_time() - start
         for item in ready:
-            gathered.add(place_of[item.result.stamp_ns], item.result)
+            self.gathered.add(self.place_of[item.result.stamp_ns], item.result)
         return seconds
+
+
+class Sight:
+    """What a method makes of the latest frame by itself.
+
+    Args:
+        method: The method, see `NetworkMethod.look`.
+    """
+
+    def __init__(self, method: Any) -> None:
+        self._method = method
+        self.look: Any = None
+
+    @torch.inference_mode()
+    def see(self, frame: Frame) -> float:
+        """Look at a frame; return the time [s]."""
+        start = time.process_time()
+        (self.look,) = self._method.look([frame])
+        return time.process_time() - start
+
+
+class Onlooker:
+    """A method that goes on from what another one saw.
+
+    Args:
+        method: The method.
+        sight: Of the other one, which has looked at each frame before it comes here.
+    """
+
+    def __init__(self, method: Any, sight: Sight) -> None:
+        self._method, self._sight = method, sight
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._method, name)
+
+    @torch.inference_mode()
+    def step(self, state: Any, frame: Frame) -> tuple[Any, list[FrameResult]]:
+        """See `NetworkMethod.step`."""
+        return state, self._method.go_on(state, self._sight.look, frame)
 
 
 @functools.cache
@@ -85,23 +158,27 @@ def validation(folder: Path) -> Images:
     return Images(only(read_annotations(folder / ANNOTATIONS), videos), folder / IMAGES)
 
 
-def scores(method: Method, data: Path, benchmarks: Sequence[str]) -> dict[str, Any]:
-    """Return what is stored of a method: its threshold, and figures of each benchmark.
+def scores(
+    methods: Sequence[Method], data: Path, benchmarks: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return what is stored of each method: its threshold, and figures of each benchmark.
 
     Args:
-        method: The method.
+        methods: See `Images.run`.
         data: Folder of the benchmarks.
         benchmarks: Their names.
     """
     tried = [validation(data / name / 'train') for name in benchmarks]
-    found: dict[str, Any] = {
-        'threshold': best_threshold([(part.annotations, part.run(method)[0]) for part in tried])
-    }
+    runs = [part.run(methods) for part in tried]
+    found: list[dict[str, Any]] = []
+    for own in zip(*runs, strict=True):
+        pairs = [(part.annotations, run[0]) for part, run in zip(tried, own, strict=True)]
+        found.append({'threshold': best_threshold(pairs)})
     for name in benchmarks:
         part = held_out(data / name / 'heldout')
-        results, milliseconds = part.run(method)
-        found[name] = {
-            **figures(part.annotations, results, found['threshold'], KEPT + TRACKING),
-            'cpu_ms_per_frame': round(milliseconds, 2),
-        }
+        for document, (results, milliseconds) in zip(found, part.run(methods), strict=True):
+            document[name] = {
+                **figures(part.annotations, results, document['threshold'], KEPT + TRACKING),
+                'cpu_ms_per_frame': round(milliseconds, 2),
+            }
     return found

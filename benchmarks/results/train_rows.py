@@ -60,6 +60,7 @@ class Job:
         base: Training whose weights it starts from; None for those of the detector.
         start: Name of the shipped weights that it starts from instead, or nothing.
         weights: Name of the shipped weights that it runs, without any training; or nothing.
+        one_look: Whether rows that share weights make the same of a frame by itself.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Job:
     base: Job | None = None
     start: str = ''
     weights: str = ''
+    one_look: bool = False
 
     @property
     def key(self) -> str:
@@ -108,7 +110,8 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
             values, options = method['rows'][trained].get('set', {}), row.get('options', {})
             for seed in range(row.get('seeds', SEEDS)):
                 recipe, stage = method['recipe'], method['stage']
-                given = (values, options, base, start, weights)
+                one_look = method.get('one_look', False)
+                given = (values, options, base, start, weights, one_look)
                 job = Job(name, seed, recipe, stage, trained, *given)
                 found.setdefault((seed, trained), []).append(job)
     return [found[key] for key in sorted(found, key=lambda key: key[0])]
@@ -131,10 +134,10 @@ def main(given: Sequence[str] | None = None) -> int:
     shard, shards = map(int, args.shard.split('/'))
     torch.set_num_threads(1)
     for jobs in [jobs for jobs in groups if jobs][shard::shards]:
-        for job in jobs:
-            if stored(job.key, args.into) is None:
-                print(f'== {job.key}', flush=True)
-                run(args, rows, job)
+        left = [job for job in jobs if stored(job.key, args.into) is None]
+        for part in [left] if left and left[0].one_look else [[job] for job in left]:
+            print('==', *(job.key for job in part), flush=True)
+            run(args, rows, part)
     return 0
 
 
@@ -166,35 +169,48 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def run(args: argparse.Namespace, rows: Mapping[str, Any], job: Job) -> None:
-    """Train and score one row with one seed."""
+def run(args: argparse.Namespace, rows: Mapping[str, Any], jobs: Sequence[Job]) -> None:
+    """Train and score one row with one seed, or several that look at images together."""
+    ready = [trained(args, job) for job in jobs]
+    learned = [(job, *pair) for job, pair in zip(jobs, ready, strict=True) if pair[1]]
+    methods = [
+        build_method(job.values.get('method', 'rgnnvis'), weights=weights)
+        if job.stage == 'tracker'
+        else build_method(job.stage, weights=weights, **job.options)
+        for job, _, weights in learned
+    ]
+    found: list[dict[str, Any]] = []
+    if methods and jobs[0].stage == 'tracker':
+        found = [remembered_scores(args, rows['benchmarks'], method) for method in methods]
+    elif methods:
+        found = end_to_end.scores(methods, args.work / 'data', rows['benchmarks'])
+    for (job, document, _), figures_of_it in zip(learned, found, strict=True):
+        document |= figures_of_it
+        for name in rows['benchmarks']:
+            print(job.key, name, document[name], flush=True)
+    for job, (document, _) in zip(jobs, ready, strict=True):
+        store(job.key, document, args.into)
+
+
+def trained(args: argparse.Namespace, job: Job) -> tuple[dict[str, Any], str]:
+    """Train what a job runs, if it is not there; return what is known of it, and its weights,
+    which are nothing if the training diverged.
+    """
     document = job.document()
     if not (job.start or job.weights):  # these have nothing to do with the detector
         document['detector_sha256'] = sha256_of(args.detector)
     document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
-    weights = job.weights
-    if weights:
-        document['weights_sha256'] = sha256_of(shipped(weights))
-    else:
-        out = args.work.resolve() / 'runs' / job.run
-        start = start_of(args, job)
-        if job.base is not None or job.start:
-            document['base_sha256'] = sha256_of(start)
-        if failure := train(args, job, start, out):
-            store(job.key, {**document, 'diverged': failure}, args.into)
-            return
-        if job.trained == job.name:
-            document['training'] = training_log(out)
-        weights = str(out / MODEL)
-    if job.stage == 'tracker':
-        method: Any = build_method(job.values.get('method', 'rgnnvis'), weights=weights)
-        document |= remembered_scores(args, rows['benchmarks'], method)
-    else:
-        method = build_method(job.stage, weights=weights, **job.options)
-        document |= end_to_end.scores(method, args.work / 'data', rows['benchmarks'])
-    for name in rows['benchmarks']:
-        print(job.key, name, document[name], flush=True)
-    store(job.key, document, args.into)
+    if job.weights:
+        return document | {'weights_sha256': sha256_of(shipped(job.weights))}, job.weights
+    out = args.work.resolve() / 'runs' / job.run
+    start = start_of(args, job)
+    if job.base is not None or job.start:
+        document['base_sha256'] = sha256_of(start)
+    if failure := train(args, job, start, out):
+        return document | {'diverged': failure}, ''
+    if job.trained == job.name:
+        document['training'] = training_log(out)
+    return document, str(out / MODEL)
 
 
 def start_of(args: argparse.Namespace, job: Job) -> Path:

@@ -186,13 +186,13 @@ def test_weights_that_ship_are_scored_without_a_training(monkeypatch, tmp_path):
     monkeypatch.setattr(
         end_to_end,
         'scores',
-        lambda *args: {name: log('net')[name] for name in ('threshold', *BENCHMARKS)},
+        lambda *args: [{name: log('net')[name] for name in ('threshold', *BENCHMARKS)}],
     )
     detector = tmp_path / 'det'
     detector.write_bytes(b'abc')
     args = Namespace(work=tmp_path, detector=detector, set=[], into=tmp_path / 'logs')
     (job,) = [j for jobs in train_rows.jobs_of(rows) for j in jobs if j.name == 'net_shipped']
-    train_rows.run(args, rows, job)
+    train_rows.run(args, rows, [job])
     assert built == [{'weights': 'synth_small_iai'}]
     stored = json.loads((tmp_path / 'logs' / 'net_shipped-0.json').read_text())
     assert stored['weights_sha256'] == manifest()['synth_small_iai']['sha256']
@@ -362,12 +362,66 @@ def tiny(tmp_path):
 
 def test_a_method_is_scored_on_images_with_its_lag(tiny):
     method = Late()
-    found = end_to_end.scores(method, tiny, ['easy'])
+    (found,) = end_to_end.scores([method], tiny, ['easy'])
     assert method.seen == 3 * (1 + 2)  # the last of 17 training videos is kept out
     easy = found['easy']
     assert found['threshold'] == 0.05 and easy['AP'] == 1.0 and easy['MOTA'] == 1.0
     assert (easy['switches'], easy['misses'], easy['IDP'], easy['IDR']) == (0, 0, 1.0, 1.0)
     assert easy['cpu_ms_per_frame'] >= 0
+
+
+@dataclass
+class Looking(Late):
+    """The same in two parts, as learned methods have them."""
+
+    lag: int = 1
+    looks: int = 0
+
+    def init_state(self):
+        return []
+
+    def look(self, frames):
+        self.looks += len(frames)
+        return [bright(frame.image) for frame in frames]
+
+    def go_on(self, state, look, frame):
+        assert (look == bright(frame.image)).all()
+        state.append(frame)
+        return [self._result(state.pop(0))] if len(state) > self.lag else []
+
+    def step(self, state, frame):
+        (look,) = self.look([frame])
+        return state, self.go_on(state, look, frame)
+
+    def flush(self, state):
+        return state, [self._result(frame) for frame in state]
+
+
+def test_methods_that_see_the_same_look_once_and_find_what_each_finds_alone(tiny):
+    alone, also_alone, first, second = (Looking(lag) for lag in (0, 2, 0, 2))
+    part = end_to_end.held_out(tiny / 'easy' / 'heldout')
+    (expected, _), (late, _) = part.run([alone])[0], part.run([also_alone])[0]
+    together = part.run([first, second])
+    assert [found for found, _ in together] == [expected, late] and len(expected) == 2
+    assert (alone.looks, first.looks, second.looks) == (3 * 2, 3 * 2, 0)
+    assert all(milliseconds > 0 for _, milliseconds in together)
+
+
+def test_rows_that_share_weights_are_run_together_where_they_see_the_same(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(
+        train_rows, 'run', lambda _, __, jobs: seen.append([job.key for job in jobs])
+    )
+    monkeypatch.setattr(train_rows, 'stored', lambda key, _: {} if key == 'net_less-1' else None)
+    given = ['--work', str(tmp_path), '--only', 'ifr']
+    for one_look in (False, True):
+        method = {**METHOD, 'one_look': one_look}
+        rows = {**ROWS, 'methods': {'net': method}}
+        monkeypatch.setattr(train_rows, 'read_rows', lambda rows=rows: rows)
+        train_rows.main(given)
+    single = [['net-0'], ['net_late-0'], ['net_less-0'], ['net-1'], ['net_late-1'], ['net-2']]
+    pairs = [['net-0', 'net_late-0'], ['net_less-0'], ['net-1', 'net_late-1'], ['net-2']]
+    assert seen == single + pairs
 
 
 def test_a_run_of_a_reused_row_stores_its_options(tiny, monkeypatch, tmp_path):
@@ -386,7 +440,7 @@ def test_a_run_of_a_reused_row_stores_its_options(tiny, monkeypatch, tmp_path):
     (work / 'data').symlink_to(tiny)
     args = Namespace(work=work, detector=detector, set=[], into=tmp_path / 'logs')
     rows = {**ROWS, 'benchmarks': ['easy']}
-    train_rows.run(args, rows, train_rows.jobs_of(rows)[2][1])
+    train_rows.run(args, rows, [train_rows.jobs_of(rows)[2][1]])
     (path,) = (tmp_path / 'logs').iterdir()
     document = json.loads(path.read_text())
     assert path.name == 'net_late-0.json' and document['options'] == {'clip.length': 2}
@@ -397,11 +451,11 @@ def test_a_run_of_a_reused_row_stores_its_options(tiny, monkeypatch, tmp_path):
     with pytest.raises(ValueError, match='ran with'):
         rows_of(rows, [{**document, 'options': {'clip.length': 3}}])
     monkeypatch.setattr(train_rows, 'train', lambda *_: 'the loss is no number')
-    train_rows.run(args, rows, train_rows.jobs_of(rows)[3][0])
+    train_rows.run(args, rows, [train_rows.jobs_of(rows)[3][0]])
     lost = json.loads((tmp_path / 'logs' / 'net_less-0.json').read_text())
     assert lost['diverged'] == 'the loss is no number' and 'easy' not in lost
     args.set = ['schedule.steps=2']  # a try is no log of the row
-    train_rows.run(args, rows, train_rows.jobs_of(rows)[3][0])
+    train_rows.run(args, rows, [train_rows.jobs_of(rows)[3][0]])
     tried = json.loads((tmp_path / 'logs' / 'net_less-0.json').read_text())
     with pytest.raises(ValueError, match='run it again'):
         rows_of(rows, [tried])

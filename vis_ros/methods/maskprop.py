@@ -117,18 +117,24 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             return None
         return Supports(self.config.support.past, self._ahead, sampling.names)
 
-    def look(self, frames: Sequence[Frame]) -> list[Look]:
-        """See `NetworkMethod.look`: the taps of the backbone."""
+    def look(self, frames: Sequence[Frame]) -> list[Look] | list[Perceived]:
+        """See `NetworkMethod.look`: the taps of the backbone where other frames support each, and
+        else what is in each.
+        """
         images = [frame.image for frame in frames]
-        return look_at(self._model, images, self.device, self.config.precision)
+        looks = look_at(self._model, images, self.device, self.config.precision)
+        if self._model.detector.sampling is not None:
+            return looks
+        return [understand(self._model, look, None, self.config.detections) for look in looks]
 
-    def go_on(self, state: MaskPropState, look: Look, frame: Frame) -> list[FrameResult]:
+    def go_on(
+        self, state: MaskPropState, look: Look | Perceived, frame: Frame
+    ) -> list[FrameResult]:
         """See `NetworkMethod.go_on`."""
-        stamp_ns, frame_id = frame.stamp_ns, frame.frame_id
-        if state.supports is None:
-            seen = understand(self._model, look, None, self.config.detections)
-            return self._take(state, seen, stamp_ns, frame_id)
-        state.supports.push(Glimpse(stamp_ns, frame_id, look))
+        if isinstance(look, Perceived):
+            return self._take(state, look, frame.stamp_ns, frame.frame_id)
+        assert state.supports is not None
+        state.supports.push(Glimpse(frame.stamp_ns, frame.frame_id, look))
         return self._understand(state) if state.supports.is_ready else []
 
     @torch.inference_mode()

@@ -166,9 +166,28 @@ class VideoMaskRcnn(nn.Module):
         proposals = self._proposals(features, images, options)
         if self.cascade is not None:
             found = self.cascade.detect(features.levels, proposals, images.image_sizes)
-        else:
-            found, _ = self.roi_heads(features.levels, proposals, images.image_sizes)
-        return [_chosen(single, options) for single in found]
+            return [_chosen(single, options) for single in found]
+        return self._instances(features, proposals, options)
+
+    def _instances(
+        self, features: Features, proposals: list[Tensor], options: DetectionOptions
+    ) -> list[Instances]:
+        """Return what Mask R-CNN's heads find; torchvision's own would make masks of all boxes,
+        also of those that are dropped.
+        """
+        levels, heads = features.levels, self.roi_heads
+        shapes = [features.picture] * len(proposals)
+        cells = heads.box_head(heads.box_roi_pool(levels, proposals, shapes))
+        found = heads.postprocess_detections(*heads.box_predictor(cells), proposals, shapes)
+        kept = []
+        for boxes, scores, labels in zip(*found, strict=True):
+            place = _best(boxes.float(), scores.float(), options)
+            kept.append((boxes[place].float(), scores[place].float(), labels[place]))
+        masks = self.masks(features, [each[0] for each in kept], [each[2] for each in kept])
+        return [
+            Instances(boxes, scores, labels - 1, of_each.float())
+            for (boxes, scores, labels), of_each in zip(kept, masks, strict=True)
+        ]
 
     def detect_fixed(self, features: Features, options: DetectionOptions) -> Instances:
         """Return what `detect` does of one frame, without a cascade, with nothing to wait for."""
@@ -229,18 +248,18 @@ class VideoMaskRcnn(nn.Module):
 
 
 def _chosen(found: dict[str, Tensor], options: DetectionOptions) -> Instances:
+    boxes, scores = found['boxes'].float(), found['scores'].float()
+    place = _best(boxes, scores, options)
+    masks = found['masks'][place, 0].float()
+    return Instances(boxes[place], scores[place], found['labels'][place] - 1, masks)
+
+
+def _best(boxes: Tensor, scores: Tensor, options: DetectionOptions) -> Tensor:
+    """Return the indices of what becomes an instance, the best first."""
     from torchvision.ops import nms
 
-    boxes, scores = found['boxes'].float(), found['scores'].float()
-    keep = scores >= options.score_threshold
-    boxes, scores = boxes[keep], scores[keep]
-    place = nms(boxes, scores, options.any_class_overlap)[: options.limit]
-    return Instances(
-        boxes[place],
-        scores[place],
-        found['labels'][keep][place] - 1,
-        found['masks'][keep][place, 0].float(),
-    )
+    place = nms(boxes, scores, options.any_class_overlap)
+    return place[scores[place] >= options.score_threshold][: options.limit]
 
 
 def set_options(detector: VideoMaskRcnn, options: DetectionOptions) -> None:

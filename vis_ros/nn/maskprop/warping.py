@@ -35,7 +35,7 @@ class Carrier:
     def __init__(self, convolutions: Sequence[Any], instances: Tensor) -> None:
         self._convolutions, self._instances = convolutions, instances
         if instances.device.type == 'cpu':
-            self._row, self._table = self._weighted()
+            self._line, self._table = self._weighted()
 
     def to(self, offsets: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yield the features that arrive in each of T frames, float (N, D, h, w).
@@ -59,56 +59,62 @@ class Carrier:
         """Return what all taps make of the K cells that are not zero.
 
         Returns:
-            int32 (N, h + 4, w + 4), number of each cell of each instance, or -1, with an empty
-            edge; and float (K * taps, D), cell by cell.
+            int32 (N, (h + 4) * (w + 4)), the first line of the table of each cell of each
+            instance, with an empty edge; and float (taps + K * taps, D), cell by cell: what comes
+            first is zero and stands for all other cells.
         """
         cells = self._instances.movedim(1, -1)  # (N, h, w, C)
         is_filled = (cells.detach() != 0).any(dim=-1)
-        number = is_filled.flatten().cumsum(0, dtype=torch.int32).view_as(is_filled) - 1
-        row = functional.pad(torch.where(is_filled, number, -1), (_EDGE,) * 4, value=-1)
         weights = [layer.weight.flatten(2).permute(1, 2, 0) for layer in self._convolutions]
         taps = torch.cat(weights, dim=1)  # (C, taps, D)
+        number = is_filled.flatten().cumsum(0, dtype=torch.int32).view_as(is_filled)
+        line = functional.pad(number * is_filled * taps.shape[1], (_EDGE,) * 4)
         with torch.autocast('cpu', enabled=False):
-            table = cells[is_filled].float() @ taps.flatten(1).float()
-        return row, table.view(-1, taps.shape[2])
+            table = (
+                functional.pad(cells[is_filled].float(), (0, 0, 1, 0)) @ taps.flatten(1).float()
+            )
+        return line.flatten(1), table.view(-1, taps.shape[2])
 
     def _gathered(self, offsets: Sequence[Tensor]) -> Iterator[Tensor]:
         count, _, height, width = self._instances.shape
         places, line = height * width, width + 2 * _EDGE
-        cell, share_y, share_x = self._points(offsets)  # (T, P, taps)
-        around = torch.tensor((0, 1, line, line + 1))
-        is_filled = self._row >= 0
-        is_near = functional.max_pool2d(is_filled.any(dim=0, keepdim=True).float(), 2, 1)[0]
-        is_near = functional.pad(is_near, (0, 1, 0, 1)).flatten() > 0  # one of the four from here
-        by_cell, number = is_filled.flatten(1).T.contiguous(), self._row.flatten(1)
-        for t in range(len(cell)):
+        cells, rests = self._points(offsets)  # (T, P * taps), (T, P * taps, 2)
+        taps = cells.shape[1] // places
+        tap_of = torch.arange(taps, dtype=self._line.dtype).repeat(places)
+        steps = (0, 1, line, line + 1)
+        lines = functional.pad(self._line, (0, line + 1)).unfold(1, self._line.shape[1], 1)
+        four = (
+            lines[:, steps].movedim(1, 2).contiguous()
+        )  # (N, cells, 4), of each and those after it
+        is_near, four = four.any(dim=-1), four.flatten(0, 1)
+        start_of = torch.arange(count) * self._line.shape[1]
+        for cell, rest in zip(cells, rests, strict=True):
             with torch.no_grad():
-                place, tap = torch.nonzero(is_near[cell[t]], as_tuple=True)
-                four = (cell[t][place, tap, None] + around).flatten()  # (J * 4,)
-                instance, index = torch.nonzero(by_cell.index_select(0, four).T, as_tuple=True)
-                sample, corner = index // 4, index % 4
-                row = number[instance, four[index]].long() * cell.shape[2] + tap[sample]
-                bags = torch.bincount(instance * places + place[sample], minlength=count * places)
-                start = bags.cumsum(0) - bags
-            down, right = share_y[t][place, tap], share_x[t][place, tap]
-            upper = torch.stack((1 - down, down), dim=1)
-            left = torch.stack((1 - right, right), dim=1)
-            share = (upper[:, :, None] * left[:, None]).flatten(1)[sample, corner]
+                near = is_near.gather(1, cell.expand(count, -1))
+                instance, sample = torch.nonzero(near, as_tuple=True)
+                first = cell.index_select(0, sample) + start_of.index_select(0, instance)
+                row = four.index_select(0, first) + tap_of.index_select(0, sample)[:, None]
+                bag = instance * places + sample // taps
+                start = torch.bincount(bag, minlength=count * places)
+                start = (4 * (start.cumsum(0) - start)).to(row.dtype)
+            low = rest.index_select(0, sample)
+            upper, left = torch.stack((1 - low, low)).unbind(dim=-1)  # (2, J) each
+            share = (upper[:, None] * left).flatten(0, 1).T.flatten()
             arrived = functional.embedding_bag(
-                row, self._table, start, per_sample_weights=share, mode='sum'
+                row.flatten(), self._table, start, per_sample_weights=share, mode='sum'
             )
             yield arrived.view(count, height, width, -1).permute(0, 3, 1, 2)
 
-    def _points(self, offsets: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return where the taps of each place lie in T frames, (T, P, taps) each.
+    def _points(self, offsets: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return where the taps of each place lie in T frames.
 
         Args:
             offsets: See `to`.
 
         Returns:
-            int64, index of the cell above and left of the point, in the map with its edge, where
-            four empty cells stand for all that is further away; and float, how far the point lies
-            below and right of it, in [0, 1).
+            int64 (T, P * taps), index of the cell above and left of the point, in the map with
+            its edge, where four empty cells stand for all that is further away; and float
+            (T, P * taps, 2), how far the point lies below and right of it, in [0, 1).
         """
         height, width = self._instances.shape[2:]
         reach = torch.tensor([layer.dilation[0] for layer in self._convolutions])
@@ -122,4 +128,5 @@ class Carrier:
         top, left = y.detach().floor(), x.detach().floor()
         far_y, far_x = top.clamp(-_EDGE, height), left.clamp(-_EDGE, width)
         cell = (far_y + _EDGE) * (width + 2 * _EDGE) + (far_x + _EDGE)
-        return cell.long(), y - top, x - left
+        rest = torch.stack((y - top, x - left), dim=-1)
+        return cell.long().flatten(1), rest.flatten(1, 2)
