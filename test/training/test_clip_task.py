@@ -18,7 +18,7 @@ from vis_ros.structures import Frame
 from vis_ros.structures.options import build_config
 from vis_ros.synth.config import CLASSES
 from vis_ros.training.clip_task import ClipTask
-from vis_ros.training.loop import MODEL
+from vis_ros.training.loop import MODEL, make_fabric
 from vis_ros.training.maskprop import pair_around
 from vis_ros.training.stages import STAGES
 from vis_ros.training.visstg import VisstgTask
@@ -170,3 +170,27 @@ def test_after_a_kill_it_goes_on_to_the_very_same_result(
     world: dict[str, Any], tmp_path: Path
 ) -> None:
     check_going_on(VisstgTask, {**world, 'model.rounds': 1}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('name', 'values'),
+    [
+        ('iai', {}),
+        ('iai', {'model.detector': 'maskrcnn'}),
+        ('visstg', {}),
+        ('maskprop', {}),
+        ('maskprop', {'model.tracking': 'masktrack', 'model.refinement.enabled': True}),
+        ('maskprop', {'model.tracking': 'flow', 'model.flow': 'dis'}),
+        ('ifr', {}),
+    ],
+)
+def test_a_step_in_16_bits(world: dict[str, Any], name: str, values: dict[str, Any]) -> None:
+    stage = task(world, name, **{'schedule.batch': 2, **values})
+    fabric = make_fabric('cpu', 'bf16-mixed')
+    module: Any = fabric.setup(stage.module)
+    module.train()
+    losses = module(stage.collate([stage.item(0, place) for place in range(2)]))
+    fabric.backward(losses['total'])
+    assert all(value.isfinite() for value in losses.values())
+    grads = [p.grad for p in stage.module.parameters() if p.grad is not None]
+    assert grads and all(grad.isfinite().all() for grad in grads)

@@ -157,3 +157,24 @@ def test_two_processes_train_as_one_with_all_of_the_batch(tmp_path: Path) -> Non
     one, two = load_file(tmp_path / 'one' / MODEL), load_file(tmp_path / 'two' / MODEL)
     for name in one:
         torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('precision', ['32-true', 'bf16-mixed'])
+def test_truth_keeps_its_precision(precision: str) -> None:
+    """Lightning Fabric rounds all inputs of a module to 16 bits; boxes were a pixel off."""
+
+    class Seeing(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = torch.nn.Linear(1, 1)
+
+        def forward(self, batch: tuple[torch.Tensor, dict[str, torch.Tensor]]) -> torch.Tensor:
+            assert batch[1]['boxes'].dtype == torch.float32
+            assert batch[1]['boxes'].tolist() == [[301.25]]
+            inside = self.line(batch[0])
+            assert inside.dtype == (torch.float32 if '32' in precision else torch.bfloat16)
+            return inside.float().sum()
+
+    fabric = make_fabric('cpu', precision)
+    module = fabric.setup(Seeing())
+    assert module((torch.ones(1, 1), {'boxes': torch.tensor([[301.25]])})).isfinite()

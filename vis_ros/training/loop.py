@@ -60,6 +60,9 @@ def make_fabric(device: str, precision: str) -> Fabric:
         strategy=strategy,
         precision=precision,  # type: ignore[arg-type]
     )
+    if precision.endswith('-mixed'):
+        # boxes and other truth stay as they are; autocast rounds what goes into layers by itself
+        fabric.strategy.precision.convert_input = lambda data: data  # type: ignore[method-assign]
     fabric.launch()
     return fabric
 
