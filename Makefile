@@ -20,12 +20,13 @@ help:
 
 install: $(STAMP)
 
+# What is installed is compiled when it is first imported, most of it never: a minute less.
 $(STAMP): setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 	  || { echo 'vis_ros needs Python 3.10 or newer; set PYTHON=...'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || test -x $(BIN)/pip || $(MAKE) --no-print-directory venv-package
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[all,test]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps 'trackeval==1.3.0'  # why: setup.py
 	@touch $(STAMP)
 

@@ -11,8 +11,8 @@ from core_rig import image
 
 from vis_ros.detectors import DETECTORS
 
-FRAMES = 3_000
-WARM = 1_500  # frames after which everything has its size
+FRAMES = 2_000
+WARM = 1_000  # frames after which everything has its size
 COLOURS = [(250, 9, 0), (200, 99, 9), (150, 200, 30), (90, 9, 240)]
 
 
