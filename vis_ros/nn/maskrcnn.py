@@ -60,7 +60,20 @@ def mask_rcnn(pyramid: nn.Module, sizes: HeadSizes, num_categories: int, **limit
         **limits,
     )
     expect_background(model.roi_heads.box_predictor.cls_score)
+    for part in (model.rpn.head, model.roi_heads.box_predictor):
+        part.register_forward_hook(in_float32)
     return model
+
+
+def in_float32(_part: nn.Module, _given: Any, found: Any) -> Any:
+    """Return what a part found in float32, also under autocast: a hook.
+
+    torchvision gives anchors, proposals and the boxes of the truth the type of what its heads
+    find, and 16 bits are too few for pixels: boxes would be a pixel off, or empty.
+    """
+    if isinstance(found, Tensor):
+        return found.float()
+    return type(found)(in_float32(_part, _given, each) for each in found)
 
 
 def expect_background(scores: nn.Linear) -> None:

@@ -5,12 +5,20 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torchvision.models.detection._utils import BoxCoder
 
-from vis_ros.nn.maskprop.config import NETWORKS, DetectionOptions, MaskPropSizes, sizes_of
+from vis_ros.nn.maskprop.config import (
+    NETWORKS,
+    DetectionOptions,
+    MaskPropSizes,
+    ModelOptions,
+    sizes_of,
+)
 from vis_ros.nn.maskprop.detector import (
     VideoMaskRcnn,
     _chosen,
@@ -174,6 +182,35 @@ def test_losses_of_empty_and_full_frames(detector: VideoMaskRcnn) -> None:
     ]
     torch.stack(list(losses.values())).sum().backward()
     assert all(value.isfinite() for value in losses.values())
+
+
+@pytest.mark.parametrize('cascade', ['none', 'htc'])
+def test_boxes_keep_their_precision_in_16_bits(
+    cascade: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pixel at column 319 is empty after rounding to bfloat16, and its logarithm no number."""
+    seen = []
+
+    def encode(self: Any, reference: list[torch.Tensor], boxes: list[torch.Tensor]) -> Any:
+        seen.extend([*reference, *boxes])
+        return coded(self, reference, boxes)
+
+    coded = BoxCoder.encode
+    monkeypatch.setattr(BoxCoder, 'encode', encode)
+    torch.manual_seed(0)
+    module = VideoMaskRcnn(SIZES, 3, ModelOptions(cascade=cascade)).train()
+    box = torch.tensor([[319.0, 75, 320, 76]])
+    masks = torch.zeros(1, 96, 352, dtype=torch.uint8)
+    masks[:, 75, 319] = 1
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        features = module.features(torch.rand(1, 3, 96, 352), (96, 352))
+        assert features.middle.dtype == torch.bfloat16
+        losses = module.losses(
+            features, [{'boxes': box, 'labels': torch.tensor([1]), 'masks': masks}]
+        )
+    assert all(value.isfinite() for value in losses.values())
+    assert {boxes.dtype for boxes in seen} == {torch.float32}
+    assert any((boxes == box).all(1).any() for boxes in seen)
 
 
 def test_tracking_branch(detector: VideoMaskRcnn) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vis_ros.nn.maskprop.config import STRIDE, THRESHOLDS
 from vis_ros.nn.maskprop.semantic import SemanticBranch, semantic_loss
-from vis_ros.nn.maskrcnn import HeadSizes, expect_background
+from vis_ros.nn.maskrcnn import HeadSizes, expect_background, in_float32
 
 _SPREADS = (1.0, 2.0, 3.0)  # later boxes differ less from the true ones (Cascade R-CNN)
 _CODER = (10.0, 10.0, 5.0, 5.0)
@@ -217,6 +217,7 @@ def _heads(first: Any, sizes: HeadSizes, categories: int) -> Any:
 
     channels = sizes.channels
     predictor = faster_rcnn.FastRCNNPredictor(sizes.box, categories)
+    predictor.register_forward_hook(in_float32)
     predictor.bbox_pred = nn.Linear(sizes.box, 4)
     expect_background(predictor.cls_score)
     return roi_heads.RoIHeads(

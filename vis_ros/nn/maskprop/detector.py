@@ -237,13 +237,14 @@ class VideoMaskRcnn(nn.Module):
         Returns:
             torchvision's; with a cascade those of the proposals and `HybridCascade.losses`.
         """
-        images = image_list(features.levels, features.padded, features.picture)
-        proposals, losses = self.rpn(images, features.levels, targets)
+        levels = {name: level.float() for name, level in features.levels.items()}  # see in_float32
+        images = image_list(levels, features.padded, features.picture)
+        proposals, losses = self.rpn(images, levels, targets)
         shapes = images.image_sizes
         if self.cascade is not None:
-            more = self.cascade.losses(features.levels, proposals, shapes, targets)
+            more = self.cascade.losses(levels, proposals, shapes, targets)
         else:
-            _, more = self.roi_heads(features.levels, proposals, shapes, targets)
+            _, more = self.roi_heads(levels, proposals, shapes, targets)
         return {**losses, **more}
 
 
