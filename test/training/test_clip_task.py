@@ -39,7 +39,7 @@ QUICK = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     'visstg': {'model.rounds': 1, 'detections.limit': 3},
-    'maskprop': {'model.propagation.merge': 'mean', 'detections.limit': 3},
+    'maskprop': {'model.propagation.merge': 'mean', 'match_threshold': 0.1},
     'maskprop-strong': {
         'model.cascade': 'htc',
         'model.semantic': True,

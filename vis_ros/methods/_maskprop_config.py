@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from vis_ros.memory import MemoryConfig
 from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.maskprop import DetectionOptions, ModelOptions
-from vis_ros.nn.maskprop.config import NETWORKS, SupportOptions
+from vis_ros.nn.maskprop.config import NETWORKS, SupportOptions, match_threshold_option
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.structures.options import option
 
@@ -58,13 +58,7 @@ class MaskPropConfig:
         minimum=0,
         maximum=25,
     )
-    match_threshold: float = option(
-        0.3,
-        'A clip-level track that fits no known one better than this is new. The paper says only '
-        '"a certain threshold"; soft masks stay below 1 even with themselves.',
-        minimum=0.0,
-        maximum=1.0,
-    )
+    match_threshold: float = match_threshold_option()
     duplicates: str = option(
         'next',
         'When two instances of a frame fit one identity best, the better fit gets it. next: the '

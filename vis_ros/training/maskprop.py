@@ -20,7 +20,7 @@ import numpy as np
 
 from vis_ros.data.augment import AugmentConfig
 from vis_ros.nn.maskprop import DetectionOptions, MaskProp, ModelOptions
-from vis_ros.nn.maskprop.config import NETWORKS, THRESHOLDS
+from vis_ros.nn.maskprop.config import NETWORKS, THRESHOLDS, match_threshold_option
 from vis_ros.structures.options import option
 from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
 from vis_ros.training.maskprop_loss import MAX_GAP, MaskPropLossConfig, maskprop_loss
@@ -78,6 +78,7 @@ class MaskPropRecipe(ClipRecipe):
     augment: AugmentConfig = field(default_factory=_views)
     model: ModelOptions = field(default_factory=ModelOptions)
     detections: DetectionOptions = field(default_factory=DetectionOptions)
+    match_threshold: float = match_threshold_option()
     loss: MaskPropLossConfig = field(default_factory=MaskPropLossConfig)
     schedule: ScheduleConfig = field(default_factory=_schedule)
 
@@ -110,6 +111,10 @@ class MaskPropTask(ClipTask):
         if recipe.model.tracking == 'flow':
             network.flow.requires_grad_(False)
         return network
+
+    def options(self) -> dict[str, Any]:
+        """See `ClipTask.options`."""
+        return {**super().options(), 'match_threshold': self._recipe.match_threshold}
 
     def losses(self) -> Losses:
         """See `ClipTask.losses`."""

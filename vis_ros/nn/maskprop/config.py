@@ -113,6 +113,17 @@ class DetectionOptions:
     )
 
 
+def match_threshold_option() -> float:
+    """Return the option that says when clip-level tracks are the same object."""
+    return option(
+        0.3,
+        'A clip-level track that fits no known one better than this is new. The paper says only '
+        '"a certain threshold"; soft masks stay below 1 even with themselves.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+
 @dataclass(frozen=True)
 class PropagationOptions:
     """How masks are carried from a frame to another one; part of what weights were trained for."""
