@@ -72,7 +72,7 @@ def in_float32(_part: nn.Module, _given: Any, found: Any) -> Any:
     find, and 16 bits are too few for pixels: boxes would be a pixel off, or empty.
     """
     if isinstance(found, Tensor):
-        return found.float()
+        return found if found.dtype == torch.float32 else found.float()  # no operator if exported
     return type(found)(in_float32(_part, _given, each) for each in found)
 
 
