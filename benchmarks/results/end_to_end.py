@@ -67,10 +67,8 @@ class Images:
 
     def _stream(self, method: Method, video: Video, sight: Sight | None) -> Stream:
         categories = match_classes(method.classes, self.annotations.categories)
-        place_of = {
-            stamp_ns: t
-            for t, stamp_ns in enumerate(VideoImages(self._folder, video, fps=FPS).stamps_ns)
-        }
+        stamps_ns = VideoImages(self._folder, video, fps=FPS).stamps_ns
+        place_of = {stamp_ns: t for t, stamp_ns in enumerate(stamps_ns)}
         seeing: Any = method if sight is None else Onlooker(method, sight)
         return Stream(TrackingSession(seeing), place_of, VideoResults(video, categories))
 
