@@ -5,11 +5,12 @@
 import warnings
 
 import pytest
-from core_rig import NOW_NS, PERIOD_NS, Gate, image
+from core_rig import IMAGES, NOW_NS, PATIENCE_S, PERIOD_NS, Gate, image
 
 from vis_ros.nn.acceleration import AccelerationWarning
 from vis_ros.ros.core import TrackerCore
 from vis_ros.structures.options import options_of
+from vis_ros.wire.encodings import stamp_to_ns
 
 OUTPUTS = ('/tracker/tracks', '/tracker/label_info', '/tracker/debug/overlay', '/diagnostics')
 SERVICES = ('reset', 'set_enabled', 'set_class_filter', 'save_memory', 'load_memory')
@@ -197,6 +198,29 @@ def test_deactivate_waits_for_the_frame_at_work(make_rig, puppet):
     assert len(rig.tracks) >= 1
     rig.assert_balanced()
     assert not rig.texts('error')
+
+
+def test_no_frame_begins_once_the_node_deactivates(make_rig, puppet):
+    """The frame at work ends while the subscription is still being closed."""
+    gate = Gate(puppet)
+    rig = make_rig().start()
+    rig.send(image())
+    gate.wait_entered()
+    rig.send(image(stamp_ns=NOW_NS + PERIOD_NS))
+    worker, subscription = rig.core.worker, rig.host.find('subscription', IMAGES)
+    close = subscription.close
+
+    def close_slowly():
+        gate.let_go(2)
+        with worker._changed:
+            assert worker._changed.wait_for(lambda: not worker.waiting, PATIENCE_S)
+        close()
+
+    subscription.close = close_slowly
+    assert rig.change('deactivate')
+    assert [stamp_to_ns(message.header.stamp) for message in rig.tracks] == [NOW_NS]
+    assert rig.core.streams[0].dropped == 1
+    rig.assert_balanced()
 
 
 def deactivate_too_early(rig, gate, monkeypatch):

@@ -158,6 +158,8 @@ class TrackerCore:
 
     def deactivate(self) -> None:
         """Stop the images, finish and publish the frames at work, write the memory file."""
+        if self.worker is not None:
+            self.worker.close()  # first: to end the subscriptions takes longer than a frame may
         for stream in self.streams:
             stream.deactivate()
         worker, self.worker = self.worker, None

@@ -56,7 +56,7 @@ class Mailbox:
             return len(self._waiting)
 
     def offer(self, message: Any) -> Any:
-        """Leave a message; returns at once. After `Worker.stop` it is dropped and counted.
+        """Leave a message; returns at once. After `Worker.close` it is dropped and counted.
 
         Returns:
             The message that was dropped for it, or None.
@@ -190,18 +190,22 @@ class Worker:
         is_at_work = self.waiting or self._jobs or self._is_busy
         return not is_at_work and self._publisher.is_idle
 
-    def stop(self, timeout_s: float) -> bool:
-        """Publish the message at work, drop and count the waiting ones, and end both threads.
-
-        Returns:
-            Whether both threads ended within `timeout_s`.
-        """
-        until_s = time.monotonic() + timeout_s
+    def close(self) -> None:
+        """Begin no message any more; drop and count those that wait and those that come."""
         with self._changed:
             self._stops = True
             for box in self.boxes:
                 box.close()
             self._changed.notify_all()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Close, publish the message at work, and end both threads.
+
+        Returns:
+            Whether both threads ended within `timeout_s`.
+        """
+        until_s = time.monotonic() + timeout_s
+        self.close()
         if self._thread.is_alive():
             self._thread.join(max(0.0, until_s - time.monotonic()))
         if self._publisher.is_alive:
