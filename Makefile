@@ -20,7 +20,7 @@ help:
 
 install: $(STAMP)
 
-# What is installed is compiled when it is first imported, most of it never: a minute less.
+# What is installed is compiled when it is first imported; most of it never is.
 $(STAMP): setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 	  || { echo 'vis_ros needs Python 3.10 or newer; set PYTHON=...'; exit 1; }

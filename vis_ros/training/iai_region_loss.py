@@ -91,7 +91,7 @@ def _targets(truth: Truth, target: Tensor) -> tuple[list[dict[str, Tensor]], lis
             index = torch.nonzero(truth.is_visible[b, t])[:, 0]
             owner = (index + 1).to(truth.labels.dtype)[:, None, None]
             masks = (truth.labels[b, t] == owner).to(torch.uint8)
-            boxes = truth.boxes[b, t, index].float()
+            boxes = truth.boxes[b, t, index]
             is_real = (boxes[:, 2:] > boxes[:, :2]).all(1)  # torchvision divides by sides
             about = {'boxes': boxes, 'labels': truth.class_ids[b, index], 'masks': masks}
             wanted.append({name: value[is_real] for name, value in about.items()})
@@ -104,9 +104,7 @@ def _box_losses(
 ) -> tuple[Tensor, Tensor]:
     from torchvision.models.detection.roi_heads import fastrcnn_loss
 
-    losses: tuple[Tensor, Tensor] = fastrcnn_loss(
-        found.classes.float(), found.deltas.float(), labels, shifts
-    )
+    losses: tuple[Tensor, Tensor] = fastrcnn_loss(found.classes, found.deltas, labels, shifts)
     return losses
 
 

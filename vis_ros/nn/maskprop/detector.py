@@ -181,8 +181,8 @@ class VideoMaskRcnn(nn.Module):
         found = heads.postprocess_detections(*heads.box_predictor(cells), proposals, shapes)
         kept = []
         for boxes, scores, labels in zip(*found, strict=True):
-            place = _best(boxes.float(), scores.float(), options)
-            kept.append((boxes[place].float(), scores[place].float(), labels[place]))
+            place = _best(boxes, scores, options)
+            kept.append((boxes[place], scores[place], labels[place]))
         masks = self.masks(features, [each[0] for each in kept], [each[2] for each in kept])
         return [
             Instances(boxes, scores, labels - 1, of_each.float())

@@ -69,10 +69,9 @@ class Carrier:
         taps = torch.cat(weights, dim=1)  # (C, taps, D)
         number = is_filled.flatten().cumsum(0, dtype=torch.int32).view_as(is_filled)
         line = functional.pad(number * is_filled * taps.shape[1], (_EDGE,) * 4)
+        filled = functional.pad(cells[is_filled].float(), (0, 0, 1, 0))
         with torch.autocast('cpu', enabled=False):
-            table = (
-                functional.pad(cells[is_filled].float(), (0, 0, 1, 0)) @ taps.flatten(1).float()
-            )
+            table = filled @ taps.flatten(1).float()
         return line.flatten(1), table.view(-1, taps.shape[2])
 
     def _gathered(self, offsets: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -81,11 +80,8 @@ class Carrier:
         cells, rests = self._points(offsets)  # (T, P * taps), (T, P * taps, 2)
         taps = cells.shape[1] // places
         tap_of = torch.arange(taps, dtype=self._line.dtype).repeat(places)
-        steps = (0, 1, line, line + 1)
-        lines = functional.pad(self._line, (0, line + 1)).unfold(1, self._line.shape[1], 1)
-        four = (
-            lines[:, steps].movedim(1, 2).contiguous()
-        )  # (N, cells, 4), of each and those after it
+        after = functional.pad(self._line, (0, line + 1)).unfold(1, self._line.shape[1], 1)
+        four = after[:, (0, 1, line, line + 1)].movedim(1, 2).contiguous()  # (N, cells, 4)
         is_near, four = four.any(dim=-1), four.flatten(0, 1)
         start_of = torch.arange(count) * self._line.shape[1]
         for cell, rest in zip(cells, rests, strict=True):
