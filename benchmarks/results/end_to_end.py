@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from common import FPS, KEPT, TUNED, best_threshold, figures, kept_out, only
+from torch import Tensor
 
 from vis_ros.evaluation.data_sets import match_classes
 from vis_ros.evaluation.results import ResultTrack
@@ -20,11 +21,13 @@ from vis_ros.evaluation.run_results import VideoResults
 from vis_ros.evaluation.video_runs import VideoImages
 from vis_ros.evaluation.ytvis import Annotations, Video, read_annotations
 from vis_ros.methods import Method
+from vis_ros.nn.maskprop.clips import Seen
 from vis_ros.pipeline.session import Processed, TrackingSession
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.training.sources import ANNOTATIONS, IMAGES
 
 TRACKING = ('IDP', 'IDR')  # kept of these methods beside what all rows have
+KEPT_FRAMES = 64  # more than any clip has before its last frame
 
 
 class Images:
@@ -70,7 +73,8 @@ class Images:
         stamps_ns = VideoImages(self._folder, video, fps=FPS).stamps_ns
         place_of = {stamp_ns: t for t, stamp_ns in enumerate(stamps_ns)}
         seeing: Any = method if sight is None else Onlooker(method, sight)
-        return Stream(TrackingSession(seeing), place_of, VideoResults(video, categories))
+        gathered = VideoResults(video, categories)
+        return Stream(TrackingSession(seeing), place_of, gathered, sight)
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,13 @@ class Stream:
         session: Of the method.
         place_of: Place of each frame in the video, by its stamp.
         gathered: The results.
+        sight: What it shares with others, if it does.
     """
 
     session: TrackingSession
     place_of: Mapping[int, int]
     gathered: VideoResults
+    sight: Sight | None
 
     def process(self, frame: Frame) -> float:
         """Take a frame; return the time [s]."""
@@ -101,18 +107,20 @@ class Stream:
         seconds = time.process_time() - start
         for item in ready:
             self.gathered.add(self.place_of[item.result.stamp_ns], item.result)
-        return seconds
+        return seconds + (0.0 if self.sight is None else self.sight.take_spared())
 
 
 class Sight:
-    """What a method makes of the latest frame by itself.
+    """What a method makes of the latest frame by itself, and of pairs of the last frames.
 
     Args:
-        method: The method, see `NetworkMethod.look`.
+        method: The method, see `NetworkMethod.look` and `MaskPropMethod.carry`.
     """
 
     def __init__(self, method: Any) -> None:
         self._method = method
+        self._carried: dict[int, tuple[Tensor, dict[int, Carried]]] = {}
+        self._spared = 0.0
         self.look: Any = None
 
     @torch.inference_mode()
@@ -121,6 +129,47 @@ class Sight:
         start = time.process_time()
         (self.look,) = self._method.look([frame])
         return time.process_time() - start
+
+    def carry(self, source: Seen, others: Sequence[Seen]) -> Tensor:
+        """See `MaskPropMethod.carry`; nothing is carried twice to the same frame.
+
+        Frames are the same where their tensors are, and not only equal.
+        """
+        assert source.content is not None
+        regions = source.content.regions
+        known = self._carried.setdefault(id(regions), (regions, {}))[1]
+        left = [other for other in others if id(other.view) not in known]
+        start = time.process_time()
+        masks = type(self._method).carry(self._method, source, left)
+        seconds = time.process_time() - start
+        for k, other in enumerate(left):
+            known[id(other.view)] = Carried(other.view, masks[:, k], seconds / len(left))
+        while len(self._carried) > KEPT_FRAMES:
+            del self._carried[next(iter(self._carried))]
+        if not others:
+            return masks
+        found = [known[id(other.view)] for other in others]
+        self._spared += sum(each.seconds for each in found) - (seconds if left else 0.0)
+        return torch.stack([each.masks for each in found], dim=1)
+
+    def take_spared(self) -> float:
+        """Return the time [s] that others spent on what was asked for since the last call."""
+        spared, self._spared = self._spared, 0.0
+        return spared
+
+
+class Carried(NamedTuple):
+    """What the N instances of a frame become in another one.
+
+    Args:
+        view: The other frame.
+        masks: float tensor (N, h, w).
+        seconds: What it took.
+    """
+
+    view: Tensor
+    masks: Tensor
+    seconds: float
 
 
 class Onlooker:
@@ -133,6 +182,8 @@ class Onlooker:
 
     def __init__(self, method: Any, sight: Sight) -> None:
         self._method, self._sight = method, sight
+        if hasattr(method, 'carry'):
+            method.carry = sight.carry
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._method, name)

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from argparse import Namespace
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks' / 'results'))
 
@@ -25,6 +28,7 @@ from runs import Row, rows_of
 from sections import pictures
 
 from vis_ros.methods import METHODS
+from vis_ros.nn.maskprop.clips import Content, Seen
 from vis_ros.ops.rle import encode
 from vis_ros.pipeline.weights import manifest
 from vis_ros.structures import FrameResult, Track, TrackState
@@ -405,6 +409,49 @@ def test_methods_that_see_the_same_look_once_and_find_what_each_finds_alone(tiny
     assert [found for found, _ in together] == [expected, late] and len(expected) == 2
     assert (alone.looks, first.looks, second.looks) == (3 * 2, 3 * 2, 0)
     assert all(milliseconds > 0 for _, milliseconds in together)
+
+
+class Carrying(Looking):
+    """One that carries what is in a frame to those before it, as MaskProp does."""
+
+    carries = 0
+
+    def init_state(self):
+        return deque(maxlen=3)
+
+    def look(self, frames):
+        return [
+            Seen(frame.stamp_ns, '', None, torch.ones(1), Content(None, torch.ones(2, 4, 4), ()))
+            for frame in frames
+        ]
+
+    def go_on(self, state, look, frame):
+        masks = self.carry(look, list(state))
+        assert masks.shape == (2, len(state), 4, 4)
+        expected = [float(look.stamp_ns - seen.stamp_ns) for seen in state]
+        assert masks.amin((0, 2, 3)).tolist() == masks.amax((0, 2, 3)).tolist() == expected
+        state.append(look)
+        return [self._result(frame)]
+
+    def carry(self, source, others):
+        self.carries += len(others)
+        gaps = torch.tensor([float(source.stamp_ns - other.stamp_ns) for other in others])
+        return gaps[None, :, None, None].expand(2, -1, 4, 4)
+
+    def flush(self, state):
+        return state, []
+
+
+def test_methods_that_see_the_same_carry_once_from_frame_to_frame(tiny, monkeypatch):
+    part = end_to_end.held_out(tiny / 'easy' / 'heldout')
+    clock = itertools.count()
+    monkeypatch.setattr(end_to_end.time, 'process_time', lambda: float(next(clock)))
+    alone, first, second = (Carrying() for _ in range(3))
+    (expected, _), *_ = part.run([alone])
+    (found, one), (also_found, other) = part.run([first, second])
+    assert found == also_found == expected
+    assert (alone.carries, first.carries, second.carries) == (2 * 3, 2 * 3, 0)
+    assert other - one == pytest.approx(1e3 * 4 / 6)  # a second in each frame but the first
 
 
 def test_rows_that_share_weights_are_run_together_where_they_see_the_same(monkeypatch, tmp_path):

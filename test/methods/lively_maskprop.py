@@ -98,9 +98,7 @@ def _perceive(image: np.ndarray) -> Perceived:
     return Perceived(placement, torch.from_numpy(code), found, regions, seen.masks, looks)
 
 
-def _propagate(
-    self: MaskProp, source: Tensor, others: Tensor, regions: Tensor, centre: int
-) -> Tensor:
+def _propagate(self: MaskProp, source: Tensor, others: Tensor, regions: Tensor) -> Tensor:
     colours = [source[region > 0].max() for region in regions]
     masks = [(others == colour).float() for colour in colours]
     return torch.stack(masks) if masks else torch.zeros(0, *others.shape)

@@ -256,7 +256,7 @@ def test_the_threshold_on_hand_made_clips(
 def test_scores_are_means_of_detections(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, blue = (250, 9, 0), (250, 9, 200)  # score 0.988, classes 0 and 1
 
-    def follow_both(self: Any, source: Any, others: Any, regions: Any, centre: int) -> Any:
+    def follow_both(self: Any, source: Any, others: Any, regions: Any) -> Any:
         return (others > 0).float()[None] if len(regions) else torch.zeros(0, *others.shape)
 
     for rule, expected in (('all', (0.988 * 0.75, 0.988 * 0.25)), ('class', (0.988, 0.988))):

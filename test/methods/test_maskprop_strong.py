@@ -73,8 +73,8 @@ def offline(method: Method, video: list[Frame]) -> list[tuple[Content, Tensor, T
     for t, each in enumerate(seen):
         end = t + config.lookahead - config.support.ahead + 1
         clip = range(max(0, t - config.past), min(len(video), end))
-        views = torch.stack([seen[k].view for k in clip])
-        masks = model.propagate(each.view, views, each.regions, t - clip.start)
+        views = torch.stack([seen[k].view for k in clip if k != t])
+        masks = model.propagate(each.view, views, each.regions)
         result.append((Content(each.found, each.regions, each.masks), each.view, masks))
     return result
 

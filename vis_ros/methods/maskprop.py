@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vis_ros.memory import StagedMemory
 from vis_ros.memory.snapshot import Snapshot, joined
@@ -180,9 +181,8 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             state.restarts.remove(window.due)
             memory.restore(memory.tensors)
         clip = window.clip()
-        views = torch.stack([window.frames[k].view for k in clip])
         place = window.due - clip.start
-        masks = self._model.propagate(centre.view, views, content.regions, place)
+        masks = self._clip_tracks(centre, [window.frames[k] for k in clip], place)
         window.forget(~memory.occupied.numpy())
         matching, owners = window.matching(masks, clip)
         scores = identity_scores(matching, owners, self.config.memory.capacity)
@@ -197,6 +197,35 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
         size = centre.placement.source
         result = FrameResult(centre.stamp_ns, centre.frame_id, *size, tracks)
         return [result] if content.is_owed else []
+
+    def _clip_tracks(self, centre: Seen, clip: Sequence[Seen], place: int) -> Tensor:
+        """Return masks of the N instances of a frame in its clip, float (N, T, h, w).
+
+        Args:
+            centre: The frame.
+            clip: All T frames.
+            place: Which of them it is.
+        """
+        if not self._model.keeps_regions:
+            return self.carry(centre, clip)
+        assert centre.content is not None
+        masks = self.carry(centre, (*clip[:place], *clip[place + 1 :]))
+        own = centre.content.regions[:, None]
+        return torch.cat((masks[:, :place], own, masks[:, place:]), dim=1)
+
+    def carry(self, source: Seen, others: Sequence[Seen]) -> Tensor:
+        """Return what the N instances of a frame become in T frames, float (N, T, h, w) in [0, 1].
+
+        Args:
+            source: The frame, with its content.
+            others: The frames, of the same size.
+        """
+        assert source.content is not None
+        regions = source.content.regions
+        if not others:
+            return regions[:, None][:, :0]
+        views = torch.stack([other.view for other in others])
+        return self._model.propagate(source.view, views, regions)
 
     def _enter(
         self, state: MaskPropState, entry: books.Entry, scores: np.ndarray, threshold: float

@@ -53,21 +53,21 @@ class MaskProp(nn.Module):
         soft = paste_soft(found.masks, found.boxes, size, STRIDE)
         return (soft > 0.5).to(soft.dtype) if options.region == 'binary' else soft
 
-    def propagate(self, source: Tensor, others: Tensor, regions: Tensor, centre: int) -> Tensor:
-        """Return the clip-level tracks of N instances, float (N, T, h, w) in [0, 1].
+    @property
+    def keeps_regions(self) -> bool:
+        """Whether an instance is in its own frame where it was found, and not carried there."""
+        return self.options.propagation.frame_masks or self.options.tracking == 'flow'
+
+    def propagate(self, source: Tensor, others: Tensor, regions: Tensor) -> Tensor:
+        """Return what N instances become in other frames, float (N, T, h, w) in [0, 1].
 
         Args:
             source: What the ring keeps of the frame with the instances, see `view`.
-            others: The same of all T frames of the clip, this one included.
+            others: The same of T frames.
             regions: float tensor (N, h, w), see `regions`.
-            centre: Which of the T frames it is.
         """
-        if self.options.tracking == 'flow':
-            masks: Tensor = self.flow(source, others, regions)
-        else:
-            masks = self.propagation(source, others, regions)
-        if self.options.propagation.frame_masks or self.options.tracking == 'flow':
-            masks[:, centre] = regions
+        carrier = self.flow if self.options.tracking == 'flow' else self.propagation
+        masks: Tensor = carrier(source, others, regions)
         return masks
 
     def view(self, picture: Tensor, features: Features) -> Tensor:
