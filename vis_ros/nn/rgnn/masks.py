@@ -137,21 +137,23 @@ def labels_at_once(scores: Tensor, size: tuple[int, int], background: float) -> 
 def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
     """Return what `label_image` does, on a CPU: each track only where it has scores.
 
-    A picture is stretched by two products of matrices, which are small for a small window.
+    A picture is stretched by two products of matrices, which are small for a small window. They are
+    torch's: those of NumPy have threads of their own, that wait for a core by keeping another busy.
     """
-    cells = scores.float().numpy()
-    inside = cells > UNSEEN
+    cells = scores.float()
+    inside = (cells > UNSEEN).numpy()
     rows, columns = _Axis(cells.shape[1], size[0]), _Axis(cells.shape[2], size[1])
     best = np.full(size, background, np.float32)
     labels = np.zeros(size, np.int16)
-    pixels = np.empty(best.size, np.float32)  # memory for the windows of all tracks,
+    pixels = torch.empty(best.size)  # memory for the windows of all tracks,
     marks = np.empty(best.size, np.bool_)  # and for what is better in them
     for m in np.flatnonzero(inside.any((1, 2))).tolist():
         y, v = rows.reach(inside[m].any(1))
         x, u = columns.reach(inside[m].any(0))
         before = best[y, x]
-        window = pixels[: before.size].reshape(before.shape)
-        np.matmul(rows.weights[y, v] @ cells[m, v, u], columns.weights[x, u].T, out=window)
+        stretched = pixels[: before.size].view(before.shape)
+        torch.mm(rows.weights[y, v] @ cells[m, v, u], columns.weights[x, u].T, out=stretched)
+        window = stretched.numpy()
         is_better = marks[: before.size].reshape(before.shape)
         np.copyto(labels[y, x], m + 1, where=np.greater(window, before, out=is_better))
         np.maximum(before, window, out=before)
@@ -166,7 +168,7 @@ class _Axis:
         pixels: Number of pixels N.
 
     Attributes:
-        weights: float32 array (N, n), share of each cell in each pixel.
+        weights: float32 tensor (N, n), share of each cell in each pixel.
     """
 
     def __init__(self, cells: int, pixels: int) -> None:
@@ -175,9 +177,10 @@ class _Axis:
         self._low = where.astype(np.int64).clip(max=cells - 1)
         self._high = (self._low + 1).clip(max=cells - 1)
         share = where - self._low
-        self.weights = np.zeros((pixels, cells), np.float32)
-        self.weights[pixel, self._low] = 1 - share
-        self.weights[pixel, self._high] += share
+        weights = np.zeros((pixels, cells), np.float32)
+        weights[pixel, self._low] = 1 - share
+        weights[pixel, self._high] += share
+        self.weights = torch.from_numpy(weights)
 
     def reach(self, is_set: np.ndarray) -> tuple[slice, slice]:
         """Return the pixels that some cells, bool (n,), reach, and all cells that reach them.
