@@ -181,8 +181,9 @@ class DeepSortMethod(DetectThenAssociate):
         motion = kalman.gating_distance(
             memory.view('mean')[slots], memory.view('covariance')[slots], measured
         )
-        gallery = memory.view('gallery')[slots]  # (T, G, D), zero where nothing is stored
-        looks = 1.0 - (gallery @ found.features.T).max(axis=1)  # (T, N)
+        gallery = memory['gallery'][slots]  # (T, G, D), zero where nothing is stored
+        likeness = gallery @ torch.from_numpy(found.features).T  # NumPy's has threads of its own
+        looks = 1.0 - likeness.amax(dim=1).numpy()  # (T, N)
         looks = looks / max(config.max_appearance_distance, 1e-9)
         share = config.motion_weight
         cost = share * motion / config.gate + (1.0 - share) * looks
