@@ -48,7 +48,7 @@ def run(rig, *args, setup='humble', **variables):
         **variables,
     }
     command = [shutil.which('bash'), str(rig / 'repo/test/run.sh'), *args]
-    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=240)
 
 
 def test_without_ros_only_pytest_runs(rig):

@@ -47,7 +47,7 @@ def opened(kind: str, folder: Path, **modules: str) -> tuple[str, str, str]:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     importable, outcome = done.stdout.splitlines()

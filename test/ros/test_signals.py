@@ -19,7 +19,7 @@ def hit():
 def run(code, number):
     """Return exit code and output."""
     command = [sys.executable, '-c', BEGIN + code, str(int(number))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.stderr == ''
     return done.returncode, done.stdout
 

@@ -152,7 +152,7 @@ def test_two_processes_train_as_one_with_all_of_the_batch(tmp_path: Path) -> Non
     run = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
     for command, out in ((run, 'two'), ([sys.executable], 'one')):
         line = [*command, str(script), str(tmp_path / out), here]
-        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
     one, two = load_file(tmp_path / 'one' / MODEL), load_file(tmp_path / 'two' / MODEL)
     for name in one:

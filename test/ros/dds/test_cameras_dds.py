@@ -20,7 +20,7 @@ from vis_ros.wire.encodings import IMAGE_TYPE
 TOPICS = {'front': '/front/image_raw', 'rear': '/rear_view/image_color'}  # of config/cameras.yaml
 FRAMES = 8
 VALUES = ('method:=iou', 'queue:=every', 'warm_up_width:=0', 'diagnostics_period_s:=0.1')
-PATIENCE_S = 30.0
+PATIENCE_S = 240.0  # the machine may do many other things
 
 Wait = Callable[[Callable[[], Any]], None]
 
