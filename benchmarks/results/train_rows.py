@@ -110,7 +110,7 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
             values, options = method['rows'][trained].get('set', {}), row.get('options', {})
             for seed in range(row.get('seeds', SEEDS)):
                 recipe, stage = method['recipe'], method['stage']
-                one_look = method.get('one_look', False)
+                one_look = row.get('one_look', method.get('one_look', False))
                 given = (values, options, base, start, weights, one_look)
                 job = Job(name, seed, recipe, stage, trained, *given)
                 found.setdefault((seed, trained), []).append(job)
@@ -135,7 +135,9 @@ def main(given: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     for jobs in [jobs for jobs in groups if jobs][shard::shards]:
         left = [job for job in jobs if stored(job.key, args.into) is None]
-        for part in [left] if left and left[0].one_look else [[job] for job in left]:
+        together = [job for job in left if job.one_look]
+        alone = [[job] for job in left if not job.one_look]
+        for part in ([together] if together else []) + alone:
             print('==', *(job.key for job in part), flush=True)
             run(args, rows, part)
     return 0

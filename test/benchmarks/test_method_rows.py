@@ -469,6 +469,13 @@ def test_rows_that_share_weights_are_run_together_where_they_see_the_same(monkey
     single = [['net-0'], ['net_late-0'], ['net_less-0'], ['net-1'], ['net_late-1'], ['net-2']]
     pairs = [['net-0', 'net_late-0'], ['net_less-0'], ['net-1', 'net_late-1'], ['net-2']]
     assert seen == single + pairs
+    seen.clear()
+    late = {**METHOD['rows']['net_late'], 'one_look': False}
+    method = {**METHOD, 'one_look': True, 'rows': {**METHOD['rows'], 'net_late': late}}
+    rows = {**ROWS, 'methods': {'net': method}}
+    monkeypatch.setattr(train_rows, 'read_rows', lambda: rows)
+    train_rows.main(given)
+    assert seen == single
 
 
 def test_a_run_of_a_reused_row_stores_its_options(tiny, monkeypatch, tmp_path):
