@@ -199,7 +199,8 @@ def trained(args: argparse.Namespace, job: Job) -> tuple[dict[str, Any], str]:
     which are nothing if the training diverged.
     """
     document = job.document()
-    if not (job.start or job.weights):  # these have nothing to do with the detector
+    base_start = '' if job.base is None else job.base.start
+    if not (job.start or job.weights or base_start):  # these have nothing to do with the detector
         document['detector_sha256'] = sha256_of(args.detector)
     document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
     if job.weights:

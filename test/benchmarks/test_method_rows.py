@@ -159,12 +159,22 @@ def test_rows_start_from_their_base_which_is_trained_once(monkeypatch, tmp_path)
     assert jobs[0].document() == plain.document()  # a log tells its base by its content
 
 
-def test_a_base_may_start_from_weights_that_ship(tmp_path):
+def test_a_base_may_start_from_weights_that_ship(monkeypatch, tmp_path):
     base = {**BASED['methods']['net']['base'], 'start': 'synth_small_iai'}
     rows = {**ROWS, 'methods': {'net': {**METHOD, 'base': base}}}
     args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
     job = train_rows.base_of(rows['methods']['net'])
     assert train_rows.start_of(args, job) == ROOT / 'models' / 'synth_small_iai.safetensors'
+    base_folder = tmp_path / 'runs' / 'still-0'
+    base_folder.mkdir(parents=True)
+    (base_folder / 'model.safetensors').write_bytes(b'base')
+    monkeypatch.setattr(train_rows, 'train', lambda *_: '')
+    for given, has_detector in ((rows, False), (BASED, True)):
+        late = train_rows.jobs_of({**given, 'main': {}})[0][1]  # runs what another row trained
+        if has_detector:
+            (tmp_path / 'det').write_bytes(b'weights')
+        document, _ = train_rows.trained(args, late)
+        assert ('detector_sha256' in document) == has_detector
     text = section(write.page(rows, [{**log('net'), 'base_sha256': 'a'}]), 'NET')
     assert 'start from one run of `still.yaml`, and that from `synth_small_iai`' in text
 
