@@ -137,8 +137,8 @@ def labels_at_once(scores: Tensor, size: tuple[int, int], background: float) -> 
 def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
     """Return what `label_image` does, on a CPU: each track only where it has scores.
 
-    A picture is stretched by two products of matrices, which are small for a small window. They are
-    torch's: those of NumPy have threads of their own, that wait for a core by keeping another busy.
+    A picture is stretched by two products of matrices, which are small for a small window. They
+    are torch's: those of NumPy have threads of their own, which wait by keeping a core busy.
     """
     cells = scores.float()
     inside = (cells > UNSEEN).numpy()
