@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from stream_laws import by_id, check_interruption
 from test_contract import check_results
 
 from vis_ros.memory.snapshot import Snapshot, load_snapshot, save_snapshot
+from vis_ros.methods import _ifr_books as books
 from vis_ros.methods.ifr import IfrMethod
 from vis_ros.nn.ifr import IfrOptions
 from vis_ros.nn.weights import LoadedWeights
@@ -155,6 +157,12 @@ def test_twins_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     one = run(seeing(monkeypatch), stream)
     assert len(ids(both[0])) == len(ids(one[0])) + 1
     assert [ids(result) for result in one] == [ids(one[0])] * 3
+
+
+def test_seniority_is_the_order_of_birth() -> None:
+    memory: Any = SimpleNamespace(view={'track_id': np.array([5, 2, 9])}.__getitem__)
+    assert books.seniority(memory, np.array([2, books.NOBODY, 0, 1])).tolist() == [1, 0, 2, 3]
+    assert books.seniority(memory, np.full(3, books.NOBODY)).tolist() == [0, 0, 0]
 
 
 def test_a_full_memory_evicts_and_never_reuses_ids() -> None:

@@ -41,6 +41,20 @@ def births(classes: int) -> dict[str, Tensor]:
     return {SUMS: torch.zeros(classes), FRAMES: torch.zeros(())}
 
 
+def seniority(memory: StagedMemory, owners: np.ndarray) -> np.ndarray:
+    """Return int64 (N,): 0 without a track, and more the older the track is.
+
+    Args:
+        memory: Of the tracks.
+        owners: int64 array (N,), slots, or `NOBODY`.
+    """
+    has_track = owners >= 0
+    ids = memory.view('track_id')[owners[has_track]]
+    found = np.zeros(len(owners), np.int64)
+    found[has_track] = (ids[:, None] <= ids).sum(axis=1)  # ids are given in their order
+    return found
+
+
 def enter(
     memory: StagedMemory, entry: Entry, *, birth_score: float, min_score: float
 ) -> tuple[np.ndarray, np.ndarray, tuple[Track, ...]]:

@@ -179,7 +179,8 @@ class IfrMethod(NetworkMethod[Ifr]):
             The slots after the frame; which slots hold another track; and the result.
         """
         options, placement = self.config.detections, frame.placements[0]
-        best = shown(probability, logits, owners >= 0, options)
+        rank = books.seniority(state.memory, owners)
+        best = shown(probability, logits, rank, options)
         on_device = upload(best.query, logits.device)
         masks = masks_at_source(logits[on_device], placement, options.mask_threshold)
         seen = [n for n, mask in enumerate(masks) if mask.area_px >= options.min_area]

@@ -29,11 +29,12 @@ def logits(*columns: tuple[int, int]) -> Tensor:
 
 
 def choose(
-    scores: list[float], masks: Tensor, tracked: tuple[int, ...] = (), **options: float
+    scores: list[float], masks: Tensor, oldest: tuple[int, ...] = (), **options: float
 ) -> list[int]:
     probability = torch.tensor([[0.0, score] for score in scores]).reshape(-1, 2)
-    has_track = np.isin(np.arange(len(scores)), tracked)
-    found = shown(probability, masks, has_track, replace(OPTIONS, **options))
+    seniority = np.zeros(len(scores), np.int64)
+    seniority[list(oldest)] = range(len(oldest), 0, -1)
+    found = shown(probability, masks, seniority, replace(OPTIONS, **options))
     assert np.array_equal(found.probability, probability.numpy()[found.query])
     return found.query.tolist()
 
@@ -48,11 +49,13 @@ def test_the_best_come_first() -> None:
     assert choose([0.4, 0.9, 0.2, 0.3], logits((0, 2), (3, 5), (5, 7), (8, 10))) == [1, 0, 3]
 
 
-def test_of_twins_the_one_with_a_track_stays() -> None:
+def test_of_twins_the_one_with_the_older_track_stays() -> None:
     twins = logits((0, 8), (0, 9), (9, 10))
     assert choose([0.9, 0.5, 0.4], twins) == [0, 2]
     assert choose([0.9, 0.5, 0.4], twins, (1,)) == [1, 2]
     assert choose([0.9, 0.5, 0.4], twins, (0, 1)) == [0, 2]
+    assert choose([0.9, 0.5, 0.4], twins, (1, 0)) == [1, 2]
+    assert choose([0.9, 0.5, 0.9], twins, (2, 1)) == [2, 1]
     assert choose([0.9, 0.5, 0.4], twins, duplicate_overlap=1.0) == [0, 1, 2]
     assert choose([0.9, 0.5, 0.4], twins, duplicate_overlap=0.95) == [0, 1, 2]
 

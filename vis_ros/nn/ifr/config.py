@@ -198,8 +198,8 @@ class IfrSelection:
     duplicate_overlap: float = option(
         0.7,
         'Of two queries whose masks overlap more than this (IoU), one shows nothing: the one '
-        'without a track, or the weaker one. The paper trusts its Hungarian training; in an '
-        'endless stream twins would stay. 1 for none.',
+        'with the younger track or with none, or the weaker one. The paper trusts its Hungarian '
+        'training; in an endless stream twins would stay. 1 for none.',
         minimum=0.0,
         maximum=1.0,
     )

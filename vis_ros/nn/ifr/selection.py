@@ -35,20 +35,20 @@ class Shown(NamedTuple):
 
 
 def shown(
-    probability: Tensor, logits: Tensor, has_track: np.ndarray, options: IfrSelection
+    probability: Tensor, logits: Tensor, seniority: np.ndarray, options: IfrSelection
 ) -> Shown:
     """Return the queries that show something; what decides comes down in one copy.
 
     Args:
         probability: float tensor (N, K), of each class.
         logits: float tensor (N, h, w), of the masks.
-        has_track: bool array (N,); of two alike, one with a track stays.
+        seniority: int64 array (N,); of two alike stays that of the older track, any before none.
         options: Thresholds.
     """
     x = (logits.flatten(1) >= _logit(options.mask_threshold)).float()
     host = download({'probability': probability.float(), 'both': x @ x.T})
     score = host['probability'].max(axis=1)
-    order = np.argsort(-(score + has_track), kind='stable')
+    order = np.lexsort((-score, -seniority))
     is_seen = (score >= options.score_threshold) & (host['both'].diagonal() > 0)
     order = order[is_seen[order]]
     if len(order) > 1 and options.duplicate_overlap < 1:
