@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 SCRIPT = Path(__file__).parent / 'run.sh'
 PYTHON = """#!/bin/sh
@@ -48,7 +49,7 @@ def run(rig, *args, setup='humble', **variables):
         **variables,
     }
     command = [shutil.which('bash'), str(rig / 'repo/test/run.sh'), *args]
-    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 def test_without_ros_only_pytest_runs(rig):

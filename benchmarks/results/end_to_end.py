@@ -143,14 +143,12 @@ class Sight:
         masks = type(self._method).carry(self._method, source, left)
         seconds = time.process_time() - start
         for k, other in enumerate(left):
-            known[id(other.view)] = Carried(other.view, masks[:, k], seconds / len(left))
+            known[id(other.view)] = Carried(other.view, masks[:, k : k + 1], seconds / len(left))
         while len(self._carried) > KEPT_FRAMES:
             del self._carried[next(iter(self._carried))]
-        if not others:
-            return masks
         found = [known[id(other.view)] for other in others]
         self._spared += sum(each.seconds for each in found) - (seconds if left else 0.0)
-        return torch.stack([each.masks for each in found], dim=1)
+        return torch.cat([masks[:, :0], *(each.masks for each in found)], dim=1)
 
     def take_spared(self) -> float:
         """Return the time [s] that others spent on what was asked for since the last call."""
@@ -163,7 +161,7 @@ class Carried(NamedTuple):
 
     Args:
         view: The other frame.
-        masks: float tensor (N, h, w).
+        masks: float tensor (N, 1, h, w).
         seconds: What it took.
     """
 

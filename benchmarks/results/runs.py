@@ -14,8 +14,8 @@ from typing import Any
 from vis_ros.evaluation.video_ap import UNDEFINED
 from vis_ros.pipeline.weights import manifest
 
+SEEDS = 2  # of a row for which neither itself nor its method says it
 TRAINING_FREE = {'deepsort': '`deepsort`', 'iou': '`iou`'}
-_SEEDS = 2  # of a row that does not say it
 _NOT_YET = 'not run yet'
 
 
@@ -173,7 +173,7 @@ def rows_of(rows: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[
                 title=row['title'],
                 part=part,
                 benchmarks=tuple(rows['benchmarks']),
-                intended=row.get('seeds', _SEEDS),
+                intended=row.get('seeds', SEEDS),
                 values=row['set'],
                 paper=str(row.get('paper', '')),
                 runs=tuple(own),
@@ -203,7 +203,7 @@ def _rows_of_method(
             title=row['title'],
             part='method' if is_main else 'reused' if is_reused else 'retrained',
             benchmarks=benchmarks,
-            intended=row.get('seeds', _SEEDS),
+            intended=row.get('seeds', method.get('seeds', SEEDS)),
             values=method['rows'][row['of']]['set'] if is_reused else row.get('set', {}),
             paper=str(row.get('paper', '')),
             runs=tuple(sorted((run for run in runs if run['row'] == name), key=_seed)),

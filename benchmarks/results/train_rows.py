@@ -36,13 +36,12 @@ from common import (
     stored,
 )
 from filelock import FileLock
+from runs import SEEDS
 
 from vis_ros.pipeline.build import build_method
 from vis_ros.pipeline.weights import manifest, sha256_of
 from vis_ros.structures.settings import parse_settings
 from vis_ros.training.loop import MODEL
-
-SEEDS = 2  # of a row that does not say it
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def jobs_of(rows: Mapping[str, Any]) -> list[list[Job]]:
         for name, row in method['rows'].items():
             trained, weights = row.get('of', name), row.get('weights', '')
             values, options = method['rows'][trained].get('set', {}), row.get('options', {})
-            for seed in range(row.get('seeds', SEEDS)):
+            for seed in range(row.get('seeds', method.get('seeds', SEEDS))):
                 recipe, stage = method['recipe'], method['stage']
                 one_look = row.get('one_look', method.get('one_look', False))
                 given = (values, options, base, start, weights, one_look)

@@ -121,6 +121,18 @@ def test_rows_that_share_weights_are_one_group_and_seeds_come_one_after_the_othe
     assert train_rows.jobs_of({**ROWS, 'main': {}, 'methods': {}}) == []
 
 
+def test_a_method_says_how_many_seeds_its_rows_have_unless_they_do():
+    rows = {**ROWS, 'main': {}, 'methods': {'net': {**METHOD, 'seeds': 1}}}
+    keys = [job.key for jobs in train_rows.jobs_of(rows) for job in jobs]
+    assert keys == ['net-0', 'net_late-0', 'net_less-0', 'net-1', 'net-2']
+    found = rows_of(rows, [])
+    assert {name: found[name].intended for name in METHOD['rows']} == {
+        'net': 3,
+        'net_late': 1,
+        'net_less': 1,
+    }
+
+
 BASED = {
     **ROWS,
     'main': {},

@@ -4,10 +4,11 @@
 
 import threading
 
+from patience import PATIENCE_S
+
 from vis_ros.wire.bare_messages import bare_messages
 
 NOW_NS = 1_763_600_000_000_000_000
-PATIENCE_S = 240.0  # the machine may do many other things
 
 
 class Paper:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from fake_host import FakeHost
+from patience import PATIENCE_S
 
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods import METHODS, Method
@@ -24,7 +25,6 @@ from vis_ros.wire.encodings import encode_image, make_header
 
 MESSAGES = bare_messages()
 IMAGES = '/image'
-PATIENCE_S = 240.0  # the machine may do many other things
 NOW_NS = 1_763_600_000_000_000_000
 PERIOD_NS = 33_333_333
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-PATIENCE_S = 240.0  # the machine may do many other things; pytest itself waits for 300 s
+from patience import PATIENCE_S
 
 
 def wait_until(condition: Callable[[], Any]) -> Any:

@@ -187,12 +187,19 @@ def test_a_topic_that_cannot_be_subscribed_to_stops_activate(make_rig, monkeypat
     assert len(rig.tracks) == 1
 
 
-def test_deactivate_waits_for_the_frame_at_work(make_rig, puppet):
+@pytest.fixture
+def busy(make_rig, puppet):
+    """Return a node with a frame at work and one that waits, and the gate of the method."""
     gate = Gate(puppet)
     rig = make_rig().start()
     rig.send(image())
     gate.wait_entered()
     rig.send(image(stamp_ns=NOW_NS + PERIOD_NS))
+    return rig, gate
+
+
+def test_deactivate_waits_for_the_frame_at_work(busy):
+    rig, gate = busy
     gate.let_go()
     assert rig.change('deactivate')
     assert len(rig.tracks) >= 1
@@ -200,13 +207,9 @@ def test_deactivate_waits_for_the_frame_at_work(make_rig, puppet):
     assert not rig.texts('error')
 
 
-def test_no_frame_begins_once_the_node_deactivates(make_rig, puppet):
+def test_no_frame_begins_once_the_node_deactivates(busy):
     """The frame at work ends while the subscription is still being closed."""
-    gate = Gate(puppet)
-    rig = make_rig().start()
-    rig.send(image())
-    gate.wait_entered()
-    rig.send(image(stamp_ns=NOW_NS + PERIOD_NS))
+    rig, gate = busy
     worker, subscription = rig.core.worker, rig.host.find('subscription', IMAGES)
     close = subscription.close
 

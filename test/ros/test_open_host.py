@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 CODE = """
@@ -47,7 +48,7 @@ def opened(kind: str, folder: Path, **modules: str) -> tuple[str, str, str]:
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     importable, outcome = done.stdout.splitlines()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import PATIENCE_S
 
 BEGIN = """
 import os, signal, sys
@@ -19,7 +20,7 @@ def hit():
 def run(code, number):
     """Return exit code and output."""
     command = [sys.executable, '-c', BEGIN + code, str(int(number))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.stderr == ''
     return done.returncode, done.stdout
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from vis_ros.ros.worker import Worker
+from patience import PATIENCE_S
 
-PATIENCE_S = 240.0  # the machine may do many other things
+from vis_ros.ros.worker import Worker
 
 
 class Bench(Protocol):

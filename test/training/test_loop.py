@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from patience import PATIENCE_S
 from safetensors.torch import load_file
 from toy import ToyTask
 
@@ -152,7 +153,7 @@ def test_two_processes_train_as_one_with_all_of_the_batch(tmp_path: Path) -> Non
     run = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
     for command, out in ((run, 'two'), ([sys.executable], 'one')):
         line = [*command, str(script), str(tmp_path / out), here]
-        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=280)
+        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 0, done.stderr
     one, two = load_file(tmp_path / 'one' / MODEL), load_file(tmp_path / 'two' / MODEL)
     for name in one:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from camera_rig import NAMES, alone, seen, video
+from patience import PATIENCE_S
 
 from vis_ros.resources import resource_path
 from vis_ros.ros.core import TrackerCore
@@ -20,7 +21,6 @@ from vis_ros.wire.encodings import IMAGE_TYPE
 TOPICS = {'front': '/front/image_raw', 'rear': '/rear_view/image_color'}  # of config/cameras.yaml
 FRAMES = 8
 VALUES = ('method:=iou', 'queue:=every', 'warm_up_width:=0', 'diagnostics_period_s:=0.1')
-PATIENCE_S = 240.0  # the machine may do many other things
 
 Wait = Callable[[Callable[[], Any]], None]
 
