@@ -24,6 +24,7 @@ from speed_cases import Case, sections
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bars import check_least
 from performance_page import write_page
 from stages import machine
 
@@ -46,13 +47,13 @@ def measure_all(args: argparse.Namespace) -> int:
     device = torch.device(args.device).type
     path = args.into / f'{device}.json'
     known = json.loads(path.read_text()) if path.exists() and not args.anew else {}
-    mine = {'machine': machine(), 'device': args.device, 'frames': args.frames, 'long': args.long}
+    mine = {'machine': machine(), 'device': args.device, 'frames': args.frames}
     for name, value in mine.items():
         if known and known[name] != value:
             parts = f'{path}: {name} was {known[name]}, is {value}'
             raise SystemExit(f'{parts}; --anew forgets what is stored')
     document: dict[str, Any] = {**mine, 'cases': {}, **known}
-    wanted = sections(args.device, args.frames, args.long)
+    wanted = sections(args.device, args.frames)
     failed = 0
     for name in args.only or wanted:
         for case in wanted[name]:
@@ -94,19 +95,16 @@ def title(case: Case) -> str:
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    names = list(sections('cpu', 1, 1))
+    names = list(sections('cpu', 1))
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--only', nargs='*', default=[], choices=names, metavar='SECTION')
     parser.add_argument('--frames', type=int, default=40, help='of a case (%(default)s)')
-    parser.add_argument('--long', type=int, default=2000, help='of long streams (%(default)s)')
     parser.add_argument('--into', type=Path, default=STORED, help='folder (docs/performance)')
     parser.add_argument('--anew', action='store_true', help='forget what is stored')
     parser.add_argument('--page', action='store_true', help='measure nothing')
     args = parser.parse_args(given)
-    for name in ('frames', 'long'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name}: expected 1 or more, got {getattr(args, name)}')
+    check_least(parser, args, {'frames': 1})
     return args
 
 

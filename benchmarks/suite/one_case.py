@@ -85,17 +85,11 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def figures(times_ms: list[float], cameras: int) -> dict[str, Any]:
-    """Return what the times of steps say; the tenths tell whether a stream gets slower.
-
-    Of a tenth the 10th percentile counts: slower steps bear what else the machine did.
-    """
-    tenth = max(1, len(times_ms) // 10)
+    """Return what the times of steps say."""
     quantiles = {f'p{q}_ms': round(float(np.percentile(times_ms, q)), 3) for q in (50, 95, 99)}
     return {
         **quantiles,
         'fps': round(cameras * 1e3 / float(np.mean(times_ms)), 2),
-        'first_tenth_ms': round(float(np.percentile(times_ms[:tenth], 10)), 3),
-        'last_tenth_ms': round(float(np.percentile(times_ms[-tenth:], 10)), 3),
     }
 
 

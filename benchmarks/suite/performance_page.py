@@ -46,8 +46,8 @@ def write_page(stored: Path, page: Path) -> None:
         page: File of the page; pictures go to `images` beside it.
     """
     parts = [INTRODUCTION]
-    association = stored / 'association.json'
-    for path in sorted(set(stored.glob('*.json')) - {association}):
+    others = {stored / f'{name}.json': write for name, write in _OTHER_FILES.items()}
+    for path in sorted(set(stored.glob('*.json')) - set(others)):
         document = json.loads(path.read_text())
         text, pictures = device_part(document)
         parts.append(text)
@@ -56,8 +56,9 @@ def write_page(stored: Path, page: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(picture)
             parts.append(f'![{name}](images/{target.name})\n')
-    if association.exists():
-        parts.append(association_part(json.loads(association.read_text())))
+    for path, write in others.items():
+        if path.exists():
+            parts.append(write(json.loads(path.read_text())))
     if len(parts) == 1:
         parts.append('**Nothing is stored yet: nothing was measured.**\n')
     page.write_text('\n'.join(parts))
@@ -66,7 +67,7 @@ def write_page(stored: Path, page: Path) -> None:
 def device_part(document: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """Return what the page says of a device, and its pictures by name."""
     cases = document['cases']
-    wanted = sections(document['device'], document['frames'], document['long'])
+    wanted = sections(document['device'], document['frames'])
     found = {
         name: [(case, cases[case.key]) for case in each if case.key in cases]
         for name, each in wanted.items()
@@ -101,6 +102,34 @@ def association_part(document: Figures) -> str:
     for title, cell in _ASSOCIATION.items():
         rows = [(f'`{name}`', *(cell(each[name]) for each in figures.values())) for name in names]
         lines += ['', f'{title}:', '', *table(('objects', *figures), rows)]
+    return '\n'.join([*lines, ''])
+
+
+def endless_part(document: Figures) -> str:
+    """Return what the page says of endless.json, which `endless.py` writes."""
+    head = ('method', 'on', 'pictures', 'frames', 'p50 ms', 'late / early', 'bytes of the state')
+    rows = []
+    for name, f in document['methods'].items():
+        early, late = f['early'], f['late']
+        rows.append(
+            (
+                f'`{name}`',
+                _machine(f),
+                f'{f["picture"][1]}x{f["picture"][0]}',
+                f'{f["after"][0]}, {f["after"][1]}',
+                f'{early["ms"]:.2f}, {late["ms"]:.2f}',
+                f'{f["ratio"]:.3f}',
+                f'{early["state_bytes"]}, {late["state_bytes"]}',
+            )
+        )
+    lines = [
+        '## Streams without an end',
+        '',
+        'Two processes with the same pictures in turns, one of which had taken many more before: '
+        '`python benchmarks/endless.py`.',
+        '',
+        *table(head, rows),
+    ]
     return '\n'.join([*lines, ''])
 
 
@@ -185,16 +214,6 @@ def _across(head: str, of: Callable[[Case], str], value: str) -> Callable[[Found
     return write
 
 
-def _streams(found: Found) -> Iterator[str]:
-    head = ('method', 'frames', 'p10 of first tenth ms', 'of last tenth ms', 'last / first')
-    rows = []
-    for case, f in _measured(found):
-        first, last = f['first_tenth_ms'], f['last_tenth_ms']
-        times = (f'{first:.2f}', f'{last:.2f}', f'{last / first:.3f}')
-        rows.append((f'`{case.method}`', str(case.frames), *times))
-    yield from table(head, rows)
-
-
 def _bars(found: Found) -> Iterator[str]:
     rows = []
     for case, f in _measured(found):
@@ -253,7 +272,6 @@ _SECTIONS: Mapping[str, tuple[str, Callable[[Found], Iterator[str]]]] = {
         'Cameras together [frames a second of all]',
         _across('method', lambda case: str(case.cameras), 'fps'),
     ),
-    'streams': ('Long streams', _streams),
     'others': (
         'Beside others: ResNet-50 at 480 rows, speed only',
         _others,
@@ -263,4 +281,8 @@ _CURVES: Mapping[str, tuple[str, Callable[[Case], float], str]] = {
     'objects': ('objects|p50 of a step [ms]', lambda case: case.objects, 'p50_ms'),
     'pictures': ('rows of the picture|p50 of a step [ms]', lambda case: case.picture[0], 'p50_ms'),
     'cameras': ('cameras|frames a second of all', lambda case: case.cameras, 'fps'),
+}
+_OTHER_FILES: Mapping[str, Callable[[Figures], str]] = {  # not of suite/measure.py
+    'endless': endless_part,
+    'association': association_part,
 }

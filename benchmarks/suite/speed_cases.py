@@ -64,13 +64,12 @@ class Case:
         return cls(**{**values, 'picture': tuple(values['picture'])})
 
 
-def sections(device: str, frames: int, long: int) -> dict[str, list[Case]]:
+def sections(device: str, frames: int) -> dict[str, list[Case]]:
     """Return all cases for a device.
 
     Args:
         device: `cpu`, or one of CUDA.
         frames: Steps of a case that count.
-        long: Steps of the long streams.
     """
     is_cpu = device == 'cpu'
     network = 'small' if is_cpu else 'resnet50'
@@ -95,7 +94,6 @@ def sections(device: str, frames: int, long: int) -> dict[str, list[Case]]:
     found['cameras'] = [
         replace(plain, cameras=count, frames=max(5, frames // count)) for count in CAMERAS
     ]
-    found['streams'] = [replace(plain, frames=long), replace(plain, method='iou', frames=long)]
     if not is_cpu:
         found['bars'] = [replace(case, device=device, frames=frames) for case in GPU_BARS]
     found['others'] = [
