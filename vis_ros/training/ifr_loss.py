@@ -52,7 +52,14 @@ class IfrLossConfig:
     )
     points: int = option(
         12544,
-        'Points of each frame at which masks are compared; 112 x 112 as in Mask2Former.',
+        'Points of each frame at which masks are compared in the loss; 112 x 112 as in Mask2Former.',
+        minimum=1,
+        maximum=1_000_000,
+    )
+    match_points: int = option(
+        12544,
+        'The same in the matching; 112 x 112 as in Mask2Former. With few, small objects have a '
+        'handful each: of queries with nearly the same mask another one is matched each time.',
         minimum=1,
         maximum=1_000_000,
     )
@@ -177,7 +184,7 @@ def match(
     said: Prediction, features: Tensor, clip: Objects, config: IfrLossConfig
 ) -> tuple[Tensor, Tensor]:
     """Return the query of each object and the object, int64 (min(N, J),) each; equation 4."""
-    point = torch.rand(1, config.points, 2, device=features.device)
+    point = torch.rand(1, config.match_points, 2, device=features.device)
     maps = torch.einsum('tqc,tchw->tqhw', said.kernels, features)
     points = point.expand(len(maps), -1, -1)
     logits = at_points(maps, points).transpose(0, 1).flatten(1)  # (N, n * P)
