@@ -148,7 +148,7 @@ def test_two_processes_train_as_one_with_all_of_the_batch(tmp_path: Path) -> Non
         'from test_loop import ToyTask, train\n'
         'assert train(Path(sys.argv[1]), task=ToyTask(is_plain=True))\n'
     )
-    here = [str(folder) for folder in Path(__file__).parents[:2]]  # `conftest` puts them on the path
+    here = [str(folder) for folder in Path(__file__).parents[:2]]  # as `conftest` does
     env = {**os.environ, 'OMP_NUM_THREADS': '1'}
     run = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
     for command, out in ((run, 'two'), ([sys.executable], 'one')):

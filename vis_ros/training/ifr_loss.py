@@ -52,7 +52,7 @@ class IfrLossConfig:
     )
     points: int = option(
         12544,
-        'Points of each frame at which masks are compared in the loss; 112 x 112 as in Mask2Former.',
+        'Points of each frame at which the loss compares masks; 112 x 112 as in Mask2Former.',
         minimum=1,
         maximum=1_000_000,
     )
