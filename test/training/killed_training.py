@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 
 from vis_ros.data.clip import Clip
@@ -45,5 +46,6 @@ def train(
     recipe: Any = build_config(kind.Recipe, {**values, 'schedule.checkpoint_every': 1})
     fabric = make_fabric('cpu', recipe.schedule.precision)
     stage = Killed(recipe)
+    stage.prepare(fabric.device, Console(quiet=True))
     assert fit(stage, recipe.schedule, folder, fabric=fabric, recipe={}, with_bar=False)
     return load_file(folder / MODEL)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from killed_training import check_going_on
+from rich.console import Console
 from synth_world import write_data
 
 from vis_ros.nn.ifr import IfrSizes, sizes_of
@@ -119,7 +120,62 @@ def test_it_learns_its_clips_by_heart(world: dict[str, Any]) -> None:
         assert min(row[name] for row in totals[-4:]) < 0.7 * totals[0][name], name
 
 
+def test_from_kept_features_the_decoder_learns_what_it_learns_from_images(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    stage = task(world, cache=str(tmp_path), views=2)
+    stage.prepare(torch.device('cpu'), Console(quiet=True))
+    videos = len(stage._train.lengths)
+    files = sorted(tmp_path.glob('*/*.safetensors'))
+    assert len(files) == 2 * videos
+    wanted = {p for n, p in stage.module.network.named_parameters() if n.startswith('decoder.')}
+    assert {p for part in stage.rates().values() for p in part} == wanted
+    seen = [stage.item(epoch, 0) for epoch in range(4)]
+    assert not torch.equal(seen[0].labels, seen[1].labels)
+    drawn = {
+        tuple(stage.item(epoch, k).labels.flatten().tolist())
+        for epoch in (0, 2)
+        for k in range(videos)
+    }
+    assert len(drawn) == videos  # a later epoch has the same clips
+    kept = stage.collate([stage.item(0, 0)])
+    torch.manual_seed(1)
+    losses = stage.module(kept)
+    rng = np.random.default_rng((5, 0, stage._order.video(0, 0)))
+    clip = stage.view(stage._order.video(0, 0), rng, QUICK['smallest'])
+    plain = task(world)
+    plain.module.load_state_dict(stage.module.state_dict())
+    torch.manual_seed(1)
+    expected = plain.module(plain.collate([clip]))
+    for name, value in losses.items():
+        torch.testing.assert_close(value, expected[name], rtol=2e-2, atol=2e-2)
+
+
+def test_kept_features_are_computed_once_and_are_of_one_network(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {**world, 'cache': str(tmp_path), 'views': 1}
+    task(values).prepare(torch.device('cpu'), Console(quiet=True))
+    monkeypatch.setattr('vis_ros.training.ifr.features_of', lambda *_: pytest.fail('again'))
+    task(values).prepare(torch.device('cpu'), Console(quiet=True))
+    task(values, **{'loss.cross_frame': 0.0}).prepare(torch.device('cpu'), Console(quiet=True))
+    for changed in ({'schedule.seed': 4}, {'max_gap': 3}, {'augment.low': 0.9}):
+        with pytest.raises(pytest.fail.Exception, match='again'):
+            task(values, **changed).prepare(torch.device('cpu'), Console(quiet=True))
+    with pytest.raises(ValueError, match=r'cache: .* smallest = 0.3 and largest = 0.5'):
+        task(values, largest=0.5)
+    stage = task(values)
+    next(stage._kept.folder.glob('*.safetensors')).write_bytes(b'half')
+    with pytest.raises(ValueError, match='not a whole kept clip'):
+        for place in range(len(stage._train.lengths)):
+            stage.item(0, place)
+
+
 def test_after_a_kill_it_goes_on_to_the_very_same_result(
     world: dict[str, Any], tmp_path: Path
 ) -> None:
     check_going_on(IfrTask, world, tmp_path)
+
+
+def test_and_so_it_does_from_kept_features(world: dict[str, Any], tmp_path: Path) -> None:
+    check_going_on(IfrTask, {**world, 'cache': str(tmp_path / 'kept'), 'views': 2}, tmp_path)

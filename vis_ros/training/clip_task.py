@@ -187,11 +187,20 @@ class ClipTask(Task):
 
     def item(self, epoch: int, place: int) -> Clip:
         """See `Task.item`: a clip of another video at each place of an epoch."""
-        recipe = self._recipe
         video = self._order.video(epoch, place)
-        rng = np.random.default_rng((_CLIP, recipe.schedule.seed, epoch, place))
+        rng = np.random.default_rng((_CLIP, self._recipe.schedule.seed, epoch, place))
+        return self.view(video, rng, self._factor(epoch, place))
+
+    def view(self, video: int, rng: np.random.Generator, factor: float) -> Clip:
+        """Return a clip of a video of the training, varied.
+
+        Args:
+            video: Its place among them.
+            rng: Draws frames and variation.
+            factor: By how much larger than usual its pictures are.
+        """
+        recipe = self._recipe
         clip = self._train.clip(video, self.frames(self._train.lengths[video], rng))
-        factor = self._factor(epoch, place)
         height, width = (max(1, round(side * factor)) for side in self._size)
         views = replace(
             recipe.augment,

@@ -12,20 +12,30 @@ after 4,000 steps, gradients of norm 0.01 at most, frames at most 20 apart from 
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from rich.console import Console
+from torch import Tensor, nn
 
-from vis_ros.nn.ifr import Ifr, IfrOptions, IfrSelection
-from vis_ros.nn.ifr.config import NETWORKS
-from vis_ros.structures.options import option
+from vis_ros.data.clip import Clip, Truth
+from vis_ros.nn.ifr import Features, Ifr, IfrOptions, IfrSelection
+from vis_ros.nn.ifr.config import LEVELS, NETWORKS
+from vis_ros.structures.options import option, values_of
 from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
-from vis_ros.training.ifr_loss import IfrLossConfig, ifr_loss
+from vis_ros.training.ifr_loss import IfrLossConfig, decoder_loss, features_of, ifr_loss
+from vis_ros.training.kept_clips import KeptClips, collate_kept
+from vis_ros.training.kept_videos import fingerprint
 from vis_ros.training.schedule import ScheduleConfig
 
+_VIEW = 5  # first word of the seed of a clip that is kept
+_LEVELS = tuple(f'level{k}' for k in range(LEVELS))  # names of features that are kept
 _WIDEST = 16 / 9  # of a picture that the network is trained for
 
 
@@ -78,6 +88,19 @@ class IfrRecipe(ClipRecipe):
         minimum=1,
         maximum=1000,
     )
+    cache: str = option(
+        '',
+        'Folder in which is kept what backbone and pixel decoder make of clips: only the decoder '
+        'learns then, and a step is many times as fast. Pictures must have one size (`smallest` '
+        'as `largest`). Empty: all learns but what is frozen, and no view is the same, as in the '
+        'paper.',
+    )
+    views: int = option(
+        8,
+        'Clips of each video in the cache, each seen once in so many epochs.',
+        minimum=1,
+        maximum=1000,
+    )
     model: IfrOptions = field(default_factory=IfrOptions)
     detections: IfrSelection = field(default_factory=IfrSelection)
     loss: IfrLossConfig = field(default_factory=IfrLossConfig)
@@ -104,9 +127,79 @@ class IfrTask(ClipTask):
         recipe: IfrRecipe = self._recipe
         return Ifr(recipe.network, num_classes, recipe.model)
 
+    def __init__(self, recipe: IfrRecipe) -> None:
+        super().__init__(recipe)
+        if not recipe.cache:
+            return
+        if recipe.smallest != recipe.largest:
+            raise ValueError(
+                f'cache: expected pictures of one size, got smallest = {recipe.smallest} and '
+                f'largest = {recipe.largest}'
+            )
+        for part in (self._ifr.backbone, self._ifr.pixel_decoder):
+            part.requires_grad_(False)
+        self._kept = KeptClips(Path(recipe.cache).expanduser() / self._fingerprint())
+
+    @property
+    def _ifr(self) -> Ifr:
+        network = self.module.network
+        assert isinstance(network, Ifr)
+        return network
+
+    def _fingerprint(self) -> str:
+        """Return a name for all that kept features depend on."""
+        recipe: IfrRecipe = self._recipe
+        found = hashlib.sha256()
+        for part in (self._ifr.backbone, self._ifr.pixel_decoder):
+            for value in part.state_dict().values():
+                found.update(value.numpy().tobytes())
+        return fingerprint(
+            {
+                'parameters': found.hexdigest(),
+                'folders': [str(Path(name).resolve()) for name in recipe.data.folders],
+                'data': values_of(recipe.data),
+                'augment': values_of(recipe.augment),
+                'clips': (recipe.frames, recipe.max_gap, recipe.smallest),
+            }
+        )
+
+    @torch.no_grad()
+    def prepare(self, device: torch.device, console: Console) -> None:
+        """See `Task.prepare`: keeps the features of all clips."""
+        recipe: IfrRecipe = self._recipe
+        if not recipe.cache:
+            return
+        model = self._ifr.eval().to(device)
+
+        def make(key: str) -> tuple[dict[str, Tensor], Clip]:
+            view, video = map(int, key.split('_'))
+            clip = self.view(video, np.random.default_rng((_VIEW, view, video)), recipe.smallest)
+            features = features_of(model, torch.from_numpy(clip.images).to(device))
+            return {
+                **dict(zip(_LEVELS, features.levels, strict=True)),
+                'masks': features.masks,
+            }, clip
+
+        videos = range(len(self._train.lengths))
+        keys = [_key(view, video) for view in range(recipe.views) for video in videos]
+        self._kept.fill(keys, make, console)
+        self.module.train()
+
+    def item(self, epoch: int, place: int) -> Any:
+        """See `Task.item`."""
+        recipe: IfrRecipe = self._recipe
+        if not recipe.cache:
+            return super().item(epoch, place)
+        return self._kept.read(_key(epoch % recipe.views, self._order.video(epoch, place)))
+
+    def collate(self, items: list[Any]) -> Any:
+        """See `Task.collate`."""
+        return collate_kept(items) if self._recipe.cache else super().collate(items)
+
     def losses(self) -> Losses:
         """See `ClipTask.losses`."""
-        return partial(ifr_loss, config=self._recipe.loss)
+        losses = kept_loss if self._recipe.cache else ifr_loss
+        return partial(losses, config=self._recipe.loss)
 
     def rates(self) -> dict[float, list[nn.Parameter]]:
         """See `Task.rates`: the backbone learns more slowly."""
@@ -127,6 +220,19 @@ class IfrTask(ClipTask):
         """See `ClipTask.frames`."""
         recipe: IfrRecipe = self._recipe
         return frames_around(length, rng.random(recipe.frames), recipe.max_gap)
+
+
+def _key(view: int, video: int) -> str:
+    return f'{view}_{video}'
+
+
+def kept_loss(
+    model: Ifr, kept: Mapping[str, Tensor], truth: Truth, config: IfrLossConfig
+) -> dict[str, Tensor]:
+    """Return `decoder_loss` of clips whose features were kept, (B, n, ...) each."""
+    flat = {name: value.flatten(0, 1).float() for name, value in kept.items()}
+    features = Features(tuple(flat[name] for name in _LEVELS), flat['masks'])
+    return decoder_loss(model, features, truth, config)
 
 
 def frames_around(length: int, draws: np.ndarray, max_gap: int) -> list[int]:

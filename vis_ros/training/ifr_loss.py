@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vis_ros.data.clip import Truth
-from vis_ros.nn.ifr import Ifr, Prediction
+from vis_ros.nn.ifr import Features, Ifr, Prediction
 from vis_ros.nn.ifr.matching import best_pairs, pair_costs
 from vis_ros.nn.ifr.picture import normalise
 from vis_ros.nn.picture import padded_size
@@ -103,8 +103,7 @@ def ifr_loss(model: Ifr, images: Tensor, truth: Truth, config: IfrLossConfig) ->
         config: Weights and points.
 
     Returns:
-        float32 scalars `classes`, `mask`, `dice` and `total`, over all layers, divided by the
-        number of objects.
+        See `decoder_loss`.
 
     Raises:
         ValueError: The truth is of another size.
@@ -115,11 +114,36 @@ def ifr_loss(model: Ifr, images: Tensor, truth: Truth, config: IfrLossConfig) ->
             f'images: expected clips (B, n, H, W, 3) and labels of that size, got '
             f'{tuple(images.shape)} and {tuple(truth.labels.shape)}'
         )
-    padded = padded_size(int(shape[2]), int(shape[3]))
-    features = model.see(normalise(images.flatten(0, 1), padded))
-    decoded = model.decode(features, frames=int(shape[1]))
-    masks = features.masks.float().unflatten(0, (shape[0], shape[1]))
-    clips = [_objects(truth, b, padded) for b in range(shape[0])]
+    features = features_of(model, images.flatten(0, 1))
+    return decoder_loss(model, features, truth, config)
+
+
+def features_of(model: Ifr, images: Tensor) -> Features:
+    """Return what the network makes of images, uint8 (F, H, W, 3), before its decoder."""
+    padded = padded_size(int(images.shape[1]), int(images.shape[2]))
+    return model.see(normalise(images, padded))
+
+
+def decoder_loss(
+    model: Ifr, features: Features, truth: Truth, config: IfrLossConfig
+) -> dict[str, Tensor]:
+    """Return the terms of the loss, with their weights, and their sum.
+
+    Args:
+        model: In training mode; only its decoder is used.
+        features: Of all B * n frames, see `features_of`.
+        truth: Their objects.
+        config: Weights and points.
+
+    Returns:
+        float32 scalars `classes`, `mask`, `dice` and `total`, over all layers, divided by the
+        number of objects.
+    """
+    batch, frames, height, width = truth.labels.shape
+    padded = padded_size(height, width)
+    decoded = model.decode(features, frames=frames)
+    masks = features.masks.float().unflatten(0, (batch, frames))
+    clips = [_objects(truth, b, padded) for b in range(batch)]
     count = max(sum(len(clip.class_ids) for clip in clips), 1)
     terms = dict.fromkeys(('classes', 'mask', 'dice'), masks.sum() * 0.0)
     for said in decoded.layers:
