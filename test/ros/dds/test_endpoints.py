@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cyclonedds.pub import DataWriter
 
 from vis_ros.ros.dds import DdsHost
 from vis_ros.ros.host import Qos
@@ -225,3 +226,23 @@ def test_bad_names_and_types_are_refused(make_host: Make) -> None:
         host.create_publisher('no/such/Type', 'a', Qos())
     with pytest.raises(ValueError, match='depth'):
         host.create_subscription(_STRING, 'a', Qos(depth=0), lambda message: None)
+
+
+def test_subscriptions_that_come_while_they_are_counted(
+    make_host: Make, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cyclone's Python asks for their number, then for them: one more came in between."""
+    talker, listener = make_host('talker'), make_host('listener')
+    publisher: Any = talker.create_publisher(_STRING, 'chat', Qos())
+    for _ in range(2):
+        listener.create_subscription(_STRING, 'chat', Qos(), lambda message: None)
+    wait_until(lambda: publisher.subscriber_count() == 2)
+    ask, late = DataWriter._get_matched_subscriptions, [True]
+
+    def asked(writer: Any, reference: Any, handles: Any, count: int) -> int:
+        found = int(ask(writer, reference, handles, count))
+        return 1 if handles is None and late and late.pop() else found
+
+    monkeypatch.setattr(DataWriter, '_get_matched_subscriptions', asked)
+    assert publisher.subscriber_count() == 2
+    assert not late

@@ -12,7 +12,13 @@ from cyclonedds.sub import DataReader
 
 from vis_ros.ros.dds.executor import Executor
 from vis_ros.ros.dds.graph import Graph
-from vis_ros.ros.dds.participant import FOREVER_NS, CdrWriter, Participant, take_all
+from vis_ros.ros.dds.participant import (
+    FOREVER_NS,
+    CdrWriter,
+    Participant,
+    matched_handles,
+    take_all,
+)
 from vis_ros.ros.dds.qos import policy_name
 from vis_ros.ros.host import Closeable, Publisher, Qos, Severity
 
@@ -140,7 +146,7 @@ class DdsPublisher(Publisher):
     def subscriber_count(self) -> int:
         """See `Publisher.subscriber_count`."""
         writer = self._writer
-        return 0 if writer is None else len(writer.get_matched_subscriptions())
+        return 0 if writer is None else len(matched_handles(writer.get_matched_subscriptions))
 
     def close(self) -> None:
         """See `Closeable.close`."""

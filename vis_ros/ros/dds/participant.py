@@ -4,6 +4,7 @@
 
 import ctypes
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -153,3 +154,17 @@ def take_all(reader: DataReader[Any], limit: int) -> list[tuple[bytes, int]]:
         for sample in reader.take(N=limit)
         if not isinstance(sample, InvalidSample)
     ]
+
+
+def matched_handles(ask: Callable[[], list[int]]) -> list[int]:
+    """Return the handles of what an endpoint is matched with now.
+
+    Args:
+        ask: `get_matched_subscriptions` or `get_matched_publications` of an endpoint. Each asks
+            for their number first, and reads past its list where one more came in between.
+    """
+    while True:
+        try:
+            return ask()
+        except IndexError:
+            continue

@@ -18,7 +18,7 @@ from cyclonedds.pub import DataWriter
 from cyclonedds.sub import DataReader
 
 from vis_ros.ros.dds.endpoints import Link, Throttle
-from vis_ros.ros.dds.participant import Participant, take_all
+from vis_ros.ros.dds.participant import Participant, matched_handles, take_all
 from vis_ros.ros.dds.qos import SERVICE_QOS
 from vis_ros.ros.host import Closeable
 from vis_ros.wire.bare_messages import BareMessages
@@ -121,7 +121,10 @@ def call_service(
     """
     deadline = time.monotonic() + timeout_s
     reader, writer = _pair(participant, type_name, name, is_server=False)
-    while not (writer.get_matched_subscriptions() and reader.get_matched_publications()):
+    while not (
+        matched_handles(writer.get_matched_subscriptions)
+        and matched_handles(reader.get_matched_publications)
+    ):
         if time.monotonic() > deadline:
             raise TimeoutError(f'{name}: no such service within {timeout_s} s')
         time.sleep(_POLL_S)
@@ -164,7 +167,7 @@ def _await_caller(reader: DataReader[Any], writer: DataWriter[Any], client_handl
     client = reader.get_matched_publication_data(client_handle)
     deadline = time.monotonic() + _CALLER_PATIENCE_S
     while client is not None and time.monotonic() < deadline:
-        for handle in writer.get_matched_subscriptions():
+        for handle in matched_handles(writer.get_matched_subscriptions):
             endpoint = writer.get_matched_subscription_data(handle)
             if endpoint is not None and endpoint.participant_key == client.participant_key:
                 return
