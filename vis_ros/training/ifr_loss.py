@@ -59,7 +59,7 @@ class IfrLossConfig:
     match_points: int = option(
         12544,
         'The same in the matching; 112 x 112 as in Mask2Former. With few, small objects have a '
-        'handful each: of queries with nearly the same mask another one is matched each time.',
+        'handful each.',
         minimum=1,
         maximum=1_000_000,
     )
