@@ -166,7 +166,7 @@ def test_kept_features_are_computed_once_and_are_of_one_network(
         task(values, largest=0.5)
     stage = task(values)
     next(stage._kept.folder.glob('*.safetensors')).write_bytes(b'half')
-    with pytest.raises(ValueError, match='not a whole kept clip'):
+    with pytest.raises(ValueError, match='not a whole file of the feature cache'):
         for place in range(len(stage._train.lengths)):
             stage.item(0, place)
 

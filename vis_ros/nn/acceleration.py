@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from vis_ros.nn.cuda_graphs import RecordedCalls
+from vis_ros.nn.weights import add_to_digest
 from vis_ros.structures.options import option
 
 ACCELERATORS = ('none', 'graphs', 'compile', 'tensorrt')
@@ -139,7 +140,5 @@ def engine_folder(part: nn.Module, name: str, device: torch.device, version: str
     gpu = torch.cuda.get_device_name(device)
     runtime = importlib.metadata.version('tensorrt')
     known = hashlib.sha256(repr((name, gpu, torch.__version__, version, runtime)).encode())
-    for key, value in part.state_dict().items():
-        known.update(key.encode())
-        known.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    add_to_digest(known, part.state_dict())
     return root / 'engines' / known.hexdigest()[:32]

@@ -53,6 +53,13 @@ def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
+def add_to_digest(digest: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Let a digest of `hashlib` depend on tensors: on their names and values, in their order."""
+    for name, value in tensors.items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+
+
 def load_strictly(module: nn.Module, weights: LoadedWeights) -> None:
     """Put weights into a network; every parameter and buffer must be there, and nothing else.
 

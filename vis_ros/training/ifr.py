@@ -24,18 +24,19 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from vis_ros.data.clip import Clip, Truth
+from vis_ros.data.clip import Truth
 from vis_ros.nn.ifr import Features, Ifr, IfrOptions, IfrSelection
 from vis_ros.nn.ifr.config import LEVELS, NETWORKS
+from vis_ros.nn.weights import add_to_digest
 from vis_ros.structures.options import option, values_of
 from vis_ros.training.clip_task import ClipRecipe, ClipTask, Losses
+from vis_ros.training.feature_cache import FeatureCache, collate_kept, folder_of
 from vis_ros.training.ifr_loss import IfrLossConfig, decoder_loss, features_of, ifr_loss
-from vis_ros.training.kept_clips import KeptClips, collate_kept
-from vis_ros.training.kept_videos import fingerprint
 from vis_ros.training.schedule import ScheduleConfig
 
 _VIEW = 5  # first word of the seed of a clip that is kept
-_LEVELS = tuple(f'level{k}' for k in range(LEVELS))  # names of features that are kept
+_LEVELS = tuple(f'level{k}' for k in range(LEVELS))  # names of features that are kept,
+_MASKS = 'masks'  # and of those for masks
 _WIDEST = 16 / 9  # of a picture that the network is trained for
 
 
@@ -122,11 +123,6 @@ class IfrTask(ClipTask):
     )
     backbone = 'backbone'
 
-    def build(self, num_classes: int) -> Ifr:
-        """See `ClipTask.build`."""
-        recipe: IfrRecipe = self._recipe
-        return Ifr(recipe.network, num_classes, recipe.model)
-
     def __init__(self, recipe: IfrRecipe) -> None:
         super().__init__(recipe)
         if not recipe.cache:
@@ -138,7 +134,13 @@ class IfrTask(ClipTask):
             )
         for part in (self._ifr.backbone, self._ifr.pixel_decoder):
             part.requires_grad_(False)
-        self._kept = KeptClips(Path(recipe.cache).expanduser() / self._fingerprint())
+        folder = folder_of(recipe.cache, self._origin())
+        self._kept = FeatureCache(folder, (*_LEVELS, _MASKS))
+
+    def build(self, num_classes: int) -> Ifr:
+        """See `ClipTask.build`."""
+        recipe: IfrRecipe = self._recipe
+        return Ifr(recipe.network, num_classes, recipe.model)
 
     @property
     def _ifr(self) -> Ifr:
@@ -146,22 +148,18 @@ class IfrTask(ClipTask):
         assert isinstance(network, Ifr)
         return network
 
-    def _fingerprint(self) -> str:
-        """Return a name for all that kept features depend on."""
+    def _origin(self) -> dict[str, Any]:
+        """Return all that kept features depend on."""
         recipe: IfrRecipe = self._recipe
-        found = hashlib.sha256()
-        for part in (self._ifr.backbone, self._ifr.pixel_decoder):
-            for value in part.state_dict().values():
-                found.update(value.numpy().tobytes())
-        return fingerprint(
-            {
-                'parameters': found.hexdigest(),
-                'folders': [str(Path(name).resolve()) for name in recipe.data.folders],
-                'data': values_of(recipe.data),
-                'augment': values_of(recipe.augment),
-                'clips': (recipe.frames, recipe.max_gap, recipe.smallest),
-            }
-        )
+        frozen, digest = self._ifr.state_dict(), hashlib.sha256()
+        add_to_digest(digest, {n: v for n, v in frozen.items() if not n.startswith('decoder.')})
+        folders = [str(Path(name).expanduser().resolve()) for name in recipe.data.folders]
+        return {
+            'parameters': digest.hexdigest(),
+            'data': {**values_of(recipe.data), 'folders': folders},
+            'augment': values_of(recipe.augment),
+            'clips': (recipe.frames, recipe.max_gap, recipe.smallest),
+        }
 
     @torch.no_grad()
     def prepare(self, device: torch.device, console: Console) -> None:
@@ -169,20 +167,14 @@ class IfrTask(ClipTask):
         recipe: IfrRecipe = self._recipe
         if not recipe.cache:
             return
-        model = self._ifr.eval().to(device)
-
-        def make(key: str) -> tuple[dict[str, Tensor], Clip]:
-            view, video = map(int, key.split('_'))
+        model, videos = self._ifr.eval().to(device), range(len(self._train.lengths))
+        wanted = [(view, video) for view in range(recipe.views) for video in videos]
+        keys = {_key(view, video): (view, video) for view, video in wanted}
+        for view, video in self._kept.missing(keys, console):
             clip = self.view(video, np.random.default_rng((_VIEW, view, video)), recipe.smallest)
             features = features_of(model, torch.from_numpy(clip.images).to(device))
-            return {
-                **dict(zip(_LEVELS, features.levels, strict=True)),
-                'masks': features.masks,
-            }, clip
-
-        videos = range(len(self._train.lengths))
-        keys = [_key(view, video) for view in range(recipe.views) for video in videos]
-        self._kept.fill(keys, make, console)
+            parts = {**dict(zip(_LEVELS, features.levels, strict=True)), _MASKS: features.masks}
+            self._kept.write(_key(view, video), parts, clip)
         self.module.train()
 
     def item(self, epoch: int, place: int) -> Any:
@@ -230,8 +222,8 @@ def kept_loss(
     model: Ifr, kept: Mapping[str, Tensor], truth: Truth, config: IfrLossConfig
 ) -> dict[str, Tensor]:
     """Return `decoder_loss` of clips whose features were kept, (B, n, ...) each."""
-    flat = {name: value.flatten(0, 1).float() for name, value in kept.items()}
-    features = Features(tuple(flat[name] for name in _LEVELS), flat['masks'])
+    flat = {name: value.flatten(0, 1) for name, value in kept.items()}
+    features = Features(tuple(flat[name] for name in _LEVELS), flat[_MASKS])
     return decoder_loss(model, features, truth, config)
 
 

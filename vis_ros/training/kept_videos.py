@@ -4,27 +4,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
 
 from vis_ros.data.augment import AugmentConfig, augment, resize_clip
 from vis_ros.data.clip import Clip, DataSet
 from vis_ros.nn.rgnn.model import Detected, RgnnVis
 from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.selection import DetectionSet
-from vis_ros.training.feature_cache import FeatureCache, Remembered
+from vis_ros.training.feature_cache import FeatureCache, Remembered, folder_of, parts_of
 
 _CHUNK = 16  # frames that go through the detector together
 _VIEW = 2  # first word of the seed of a view
+_HALVES = ('mask_logits', 'stride16', 'stride32')  # kept in 16 bits
+_WHOLE = ('is_real', 'anchor', 'logits', 'boxes', 'scores')
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,7 @@ class KeptVideos:
         device: torch.device,
         console: Console,
     ) -> None:
-        """Compute what is missing; what is there is trusted. The processes of a distributed
-        training share the work.
+        """Compute what is missing, see `FeatureCache.missing`.
 
         Args:
             model: Its detector is used, as it is.
@@ -69,19 +66,11 @@ class KeptVideos:
             console: For the progress bar.
         """
         wanted = [(v, view) for v in range(len(self.names)) for view in range(views)]
-        missing = [(v, view) for v, view in wanted if not self.cache.has(self._key(v, view))]
-        is_shared = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if is_shared:
-            torch.distributed.barrier()  # nobody writes before all have looked
-            missing = missing[torch.distributed.get_rank() :: torch.distributed.get_world_size()]
-        for video, view in track(
-            missing, 'Features', console=console, disable=not missing, transient=True
-        ):
+        keys = {self._key(video, view): (video, view) for video, view in wanted}
+        for video, view in self.cache.missing(keys, console):
             clip = self._view(model, video, view)
             seen = _detect(model, clip, selection, device)
-            self.cache.write(self._key(video, view), seen, clip)
-        if is_shared:
-            torch.distributed.barrier()
+            self.cache.write(self._key(video, view), parts_of(seen), clip)
 
     def _view(self, model: RgnnVis, video: int, view: int) -> Clip:
         size = (model.detector.config.height, model.detector.config.width)
@@ -108,12 +97,6 @@ def _detect(
     return Detected(found, *maps)
 
 
-def fingerprint(values: Mapping[str, Any]) -> str:
-    """Return a name for all that the features depend on."""
-    text = json.dumps(dict(values), sort_keys=True, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def cache_of(folder: str, values: Mapping[str, Any]) -> FeatureCache:
-    """Return the cache for features that depend on `values`."""
-    return FeatureCache(Path(folder).expanduser() / fingerprint(values))
+    """Return the cache for a detector's features that depend on `values`."""
+    return FeatureCache(folder_of(folder, values), _HALVES, _WHOLE)

@@ -21,7 +21,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from vis_ros.data.augment import AugmentConfig
-from vis_ros.data.batch import collate, truth_of_labels
+from vis_ros.data.batch import collate
 from vis_ros.data.clip import Clip, Truth
 from vis_ros.data.joined_data import JoinedData
 from vis_ros.data.sampling import ClipDataset, SamplingConfig, clip_frames
@@ -35,7 +35,7 @@ from vis_ros.nn.yolact import SelectionConfig, prepare
 from vis_ros.nn.yolact.selection import DetectionSet
 from vis_ros.pipeline.weights import load_weights, sha256_of, write_weights
 from vis_ros.structures.options import fixed_values, option, values_of
-from vis_ros.training.feature_cache import Remembered, joined, to_detected
+from vis_ros.training.feature_cache import Remembered, collate_kept, to_detected
 from vis_ros.training.followed import follow_videos
 from vis_ros.training.kept_videos import KeptVideos, cache_of
 from vis_ros.training.schedule import ScheduleConfig
@@ -205,10 +205,7 @@ class TrackerTask(Task):
         """See `Task.collate`."""
         if self._kept is None:
             return collate(items)
-        labels = np.stack([item.labels.numpy() for item in items])
-        return KeptBatch(
-            joined(items), truth_of_labels(labels, [item.class_ids.numpy() for item in items])
-        )
+        return KeptBatch(*collate_kept(items))
 
     def validate(self, device: torch.device) -> dict[str, float]:
         """Return video AP on the held-out videos, by the method itself."""
