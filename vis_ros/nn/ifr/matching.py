@@ -35,9 +35,10 @@ def pair_costs(
         weights: Of class, mask and DICE.
     """
     by_class = -probability[:, class_ids]
-    inside, outside = functional.softplus(-logits), functional.softplus(logits)
     points = max(logits.shape[1], 1)
-    by_mask = (inside @ targets.T + outside @ (1 - targets).T) / points
+    # Of cross-entropy softplus(x) - x t, the first term is the same for all objects.
+    outside = functional.softplus(logits).sum(dim=1)[:, None]
+    by_mask = (outside - logits @ targets.T) / points
     share = logits.sigmoid()
     sizes = share.sum(dim=1)[:, None] + targets.sum(dim=1)
     by_dice = 1 - (2 * share @ targets.T + 1) / (sizes + 1)
