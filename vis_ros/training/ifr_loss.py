@@ -185,7 +185,7 @@ def clip_loss(
     kernels = said.kernels[:, query]  # (n, J, C)
     # maps[j, t, s]: what the query of frame t says about frame s.
     maps = torch.einsum('tjc,schw->jtshw', kernels, features)
-    masks = clip.masks[which]
+    masks = clip.masks if len(which) == len(clip.masks) else clip.masks[which]
     if not len(query):
         return {**terms, 'mask': maps.sum(), 'dice': maps.sum()}
     with torch.no_grad():
@@ -207,7 +207,10 @@ def clip_loss(
 def match(
     said: Prediction, features: Tensor, clip: Objects, config: IfrLossConfig
 ) -> tuple[Tensor, Tensor]:
-    """Return the query of each object and the object, int64 (min(N, J),) each; equation 4."""
+    """Return the query of each object and the object, int64 (min(N, J),) each; equation 4.
+
+    The objects are in order.
+    """
     point = torch.rand(1, config.match_points, 2, device=features.device)
     maps = torch.einsum('tqc,tchw->tqhw', said.kernels, features)
     points = point.expand(len(maps), -1, -1)
@@ -215,7 +218,9 @@ def match(
     targets = at_points(clip.masks.transpose(0, 1), points).transpose(0, 1).flatten(1)
     probability = said.classes.sigmoid().mean(dim=0)
     weights = (config.match_classes, config.mask, config.dice)
-    return best_pairs(pair_costs(probability, logits, clip.class_ids, targets, weights))
+    query, which = best_pairs(pair_costs(probability, logits, clip.class_ids, targets, weights))
+    order = which.argsort()
+    return query[order], which[order]
 
 
 def focal_loss(logits: Tensor, target: Tensor, alpha: float, gamma: float) -> Tensor:
