@@ -59,6 +59,9 @@ def _start(method: Mapping[str, Any]) -> str:
     if 'base' in method:
         base = method['base']
         text = f' All rows start from one run of `{base["recipe"]}`'
+        while 'base' in base:
+            base = base['base']
+            text += f', that from one of `{base["recipe"]}`'
         return f'{text}, and that from `{base["start"]}`.' if 'start' in base else f'{text}.'
     return ''
 

@@ -84,6 +84,12 @@ class Job:
         """Name of the folder of its training."""
         return f'{self.trained}-{self.seed}'
 
+    @property
+    def knows_no_detector(self) -> bool:
+        """Whether it goes back to other weights that ship than those of the detector."""
+        base = self.base
+        return bool(self.start or self.weights or (base is not None and base.knows_no_detector))
+
     def document(self) -> dict[str, Any]:
         """Return what its log begins with."""
         found = {'row': self.name, 'seed': self.seed, 'set': dict(self.values)}
@@ -122,7 +128,7 @@ def base_of(method: Mapping[str, Any]) -> Job | None:
         return None
     base = method['base']
     names = (base['name'], 0, base['recipe'], base['stage'], base['name'])
-    return Job(*names, base['set'], {}, start=base.get('start', ''))
+    return Job(*names, base['set'], {}, base_of(base), base.get('start', ''))
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -198,8 +204,7 @@ def trained(args: argparse.Namespace, job: Job) -> tuple[dict[str, Any], str]:
     which are nothing if the training diverged.
     """
     document = job.document()
-    base_start = '' if job.base is None else job.base.start
-    if not (job.start or job.weights or base_start):  # these have nothing to do with the detector
+    if not job.knows_no_detector:
         document['detector_sha256'] = sha256_of(args.detector)
     document['set'] |= parse_settings(args.set, '--set')  # so that no try passes for the row
     if job.weights:

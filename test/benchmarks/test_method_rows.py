@@ -191,6 +191,29 @@ def test_a_base_may_start_from_weights_that_ship(monkeypatch, tmp_path):
     assert 'start from one run of `still.yaml`, and that from `synth_small_iai`' in text
 
 
+def test_a_base_may_start_from_another_base(monkeypatch, tmp_path):
+    first = {**BASED['methods']['net']['base'], 'start': 'synth_small_iai'}
+    base = {'name': 'longer', 'stage': 'ifr', 'recipe': 'longer.yaml', 'set': {}, 'base': first}
+    rows = {**ROWS, 'methods': {'net': {**METHOD, 'base': base}}}
+    trained = []
+
+    def fake(args, job, weights, out):
+        trained.append((job.key, weights))
+        (out / 'model.safetensors').write_bytes(b'base')
+        return ''
+
+    monkeypatch.setattr(train_rows, 'train', fake)
+    args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
+    job = train_rows.jobs_of({**rows, 'main': {}})[0][0]
+    start = tmp_path / 'runs' / 'longer-0' / 'model.safetensors'
+    assert train_rows.start_of(args, job) == start and job.knows_no_detector
+    shipped = ROOT / 'models' / 'synth_small_iai.safetensors'
+    still = tmp_path / 'runs' / 'still-0' / 'model.safetensors'
+    assert trained == [('still-0', shipped), ('longer-0', still)]
+    text = section(write.page(rows, [{**log('net'), 'base_sha256': 'a'}]), 'NET')
+    assert 'from one run of `longer.yaml`, that from one of `still.yaml`, and that from' in text
+
+
 def test_rows_may_start_from_weights_that_ship(tmp_path):
     rows = {**ROWS, 'methods': {'net': {**METHOD, 'start': 'synth_small_iai'}}}
     args = Namespace(work=tmp_path, detector=tmp_path / 'det', set=[])
@@ -262,14 +285,16 @@ def test_every_row_of_the_files_is_a_recipe_and_a_configuration(name):
     method = read_rows()['methods'][name]
     assert method['stage'] == name and next(iter(method['rows'])) == name
     recipe = parse_yaml((ROOT / method['recipe']).read_text(), method['recipe'])
-    if base := train_rows.base_of(method):
+    base, start = train_rows.base_of(method), recipe['start']
+    assert base is not None or start == method['start'] in manifest()
+    while base is not None:
+        assert start == f'runs/{base.name}/model.safetensors'
         still = parse_yaml((ROOT / base.recipe).read_text(), base.recipe)
         config = build_config(STAGES[base.stage].Recipe, {**still, **base.values})
-        assert config.frames == 1 and config.start == (base.start or 'synth_small')
-        assert recipe['start'] == f'runs/{base.name}/model.safetensors'
+        assert config.frames == 1
         assert still['data']['hold_out'] == HOLD_OUT and still['network'] == recipe['network']
-    else:
-        assert recipe['start'] == method['start'] in manifest()
+        base, shipped, start = base.base, base.start or 'synth_small', config.start
+        assert base is not None or start == shipped
     for row in method['rows'].values():
         if 'of' in row:
             assert 'set' not in method['rows'][row['of']].get('of', {})
