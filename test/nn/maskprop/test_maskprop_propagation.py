@@ -138,6 +138,17 @@ def test_the_gathering_is_torchvisions_deformable_convolution() -> None:
         torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize('wrong', [float('nan'), float('inf')])
+def test_offsets_that_are_no_numbers_arrive_as_none(wrong: float) -> None:
+    layers = [DeformConv2d(3, 5, 3, padding=d, dilation=d, bias=False) for d in (3, 6, 12)]
+    offsets = [torch.zeros(2, 18, *SIZE, requires_grad=True) for _ in layers]
+    with torch.no_grad():
+        offsets[0][1, 3, 2, 2] = wrong
+    arrived = torch.stack(list(Carrier(layers, torch.ones(4, 3, *SIZE)).to(offsets)))
+    assert arrived.shape == (2, 4, 5, *SIZE) and arrived.isnan().all()
+    arrived.sum().backward()  # so that a training gets as far as its check of the loss
+
+
 def test_a_standstill_can_be_left() -> None:
     """Offsets begin at 0, where all but one of the four cells around a point have no share."""
     layers = [DeformConv2d(1, 1, 3, padding=d, dilation=d, bias=False) for d in (3, 6, 12)]

@@ -78,6 +78,10 @@ class Carrier:
         count, _, height, width = self._instances.shape
         places, line = height * width, width + 2 * _EDGE
         cells, rests = self._points(offsets)  # (T, P * taps), (T, P * taps, 2)
+        if not torch.isfinite(rests).all():  # a training diverges, and its loss has to tell
+            lost = rests.sum().expand(count, self._table.shape[1], height, width)
+            yield from (lost for _ in rests)
+            return
         taps = cells.shape[1] // places
         tap_of = torch.arange(taps, dtype=self._line.dtype).repeat(places)
         after = functional.pad(self._line, (0, line + 1)).unfold(1, self._line.shape[1], 1)
