@@ -218,9 +218,9 @@ def match(
     targets = at_points(clip.masks.transpose(0, 1), points).transpose(0, 1).flatten(1)
     probability = said.classes.sigmoid().mean(dim=0)
     weights = (config.match_classes, config.mask, config.dice)
-    query, which = best_pairs(pair_costs(probability, logits, clip.class_ids, targets, weights))
-    order = which.argsort()
-    return query[order], which[order]
+    costs = pair_costs(probability, logits, clip.class_ids, targets, weights)
+    which, query = best_pairs(costs.T)  # in order of what comes first
+    return query, which
 
 
 def focal_loss(logits: Tensor, target: Tensor, alpha: float, gamma: float) -> Tensor:

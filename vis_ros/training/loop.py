@@ -321,7 +321,7 @@ def _interruption() -> Iterator[Any]:
 @contextmanager
 def _no_denormals() -> Iterator[None]:
     """Take numbers below 1e-38 for zero. A CPU computes with them up to ten times as slowly, and
-    losses of masks have many: the shares of wrong classes where a network is certain.
+    softplus and sigmoid give many of them for masks of which a network is certain.
     """
     torch.set_flush_denormal(True)
     try:
