@@ -158,6 +158,10 @@ def test_who_takes_part(tmp_path, monkeypatch):
     detector = tmp_path / 'det'
     detector.touch()
     found = {one.name: one for one in occlusion.contenders(rows, detector, None)}
+    assert found['ifr'].weights == ROOT / 'models' / 'synth_small_ifr.safetensors'
+    some_ship = {'rgnnvis_pp': 'synth_small'}
+    monkeypatch.setattr(occlusion, 'shipped_for', lambda method: some_ship.get(method, ''))
+    found = {one.name: one for one in occlusion.contenders(rows, detector, None)}
     assert set(found) == {'iou', 'deepsort', 'rgnnvis_pp'}  # nothing was trained
     assert found['iou'].options == {'detector': 'yolact', 'min_score': 0.1}
     assert found['rgnnvis_pp'].weights == ROOT / 'models' / 'synth_small.safetensors'
