@@ -7,7 +7,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vis_ros.memory.track_memory import Observations, TrackMemory, none_begin
+from vis_ros.memory.track_memory import Observations, TrackMemory
+from vis_ros.ops.rows import surely_none
 from vis_ros.structures.track import TrackState
 
 _ZERO_AT_BIRTH = (
@@ -47,7 +48,7 @@ class StagedMemory(TrackMemory):
             int64 tensor (M,): for each slot the detection whose track starts there, or -1.
         """
         self._begin(stamp_ns)
-        if none_begin(birth):
+        if surely_none(birth):
             return torch.full_like(self['state'], -1)
         is_available = ~(self.occupied & is_held)
         slot, index, is_born = self._find_places(is_available, scores, birth)
@@ -74,8 +75,7 @@ class StagedMemory(TrackMemory):
         """
         is_visible = is_visible & self.occupied
         is_first = is_visible & (self['hits'] == 0)
-        places = torch.arange(len(is_visible), device=is_visible.device)
-        self._observe(stamp_ns, seen, torch.where(is_visible, places, -1))
+        self._observe(stamp_ns, seen.boxes, seen.scores, is_visible)
         t = self.tensors
         t['velocity'] = torch.where(is_first[:, None], 0.0, t['velocity'])
         t['first_seen_ns'] = torch.where(is_first, stamp_ns, t['first_seen_ns'])

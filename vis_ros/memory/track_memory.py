@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vis_ros.ops.rows import surely_none
 from vis_ros.structures.options import option
 from vis_ros.structures.track import TrackState
 
@@ -69,15 +70,6 @@ class Observations:
     boxes: Tensor
     scores: Tensor
     class_scores: Tensor
-
-
-def none_begin(birth: Tensor) -> bool:
-    """Return whether no detection starts a track, as in most frames; only a CPU can tell at once.
-
-    Args:
-        birth: bool tensor (N,).
-    """
-    return birth.device.type == 'cpu' and not bool(birth.any())
 
 
 class TrackMemory:
@@ -168,7 +160,11 @@ class TrackMemory:
         self._begin(stamp_ns)
         shown = torch.where(self.occupied, match, -1)
         if len(seen.scores):
-            self._observe(stamp_ns, seen, shown)
+            is_seen, index = shown >= 0, shown.clamp(min=0)
+            score = seen.scores[index]
+            self._observe(stamp_ns, seen.boxes[index], score, is_seen)
+            votes = torch.where(is_seen[:, None], seen.class_scores[index] * score[:, None], 0.0)
+            self.tensors['class_votes'] = self['class_votes'] + votes
         self._age(stamp_ns, shown >= 0)
         if len(seen.scores):
             shown = self._bear(stamp_ns, seen, shown, birth)
@@ -181,23 +177,21 @@ class TrackMemory:
             self.tensors['paused_ns'] = self['paused_ns'] + gap_ns
         self.tensors['latest_ns'] = torch.zeros_like(self['latest_ns']) + stamp_ns
 
-    def _observe(self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor) -> None:
+    def _observe(
+        self, stamp_ns: int | Tensor, boxes: Tensor, scores: Tensor, is_seen: Tensor
+    ) -> None:
+        """Let slots see their boxes (M, 4) and scores (M,), where they see something (M,)."""
         t = self.tensors
-        is_seen = shown >= 0
-        index = shown.clamp(min=0)
-        boxes = seen.boxes[index]
         elapsed_s = (stamp_ns - t['last_seen_ns']).to(torch.float32) / _NS
-        moved = (boxes[:, :2] + boxes[:, 2:] - t['box'][:, :2] - t['box'][:, 2:]) / 2
+        change = boxes - t['box']
+        moved = (change[:, :2] + change[:, 2:]) / 2
         speed = moved / elapsed_s.clamp(min=1e-9)[:, None]
         keep = torch.exp(-elapsed_s / max(self.config.velocity_time_constant_s, 1e-9))
         keep = torch.where(t['hits'] <= 1, 0.0, keep)[:, None]  # the second sighting sets it
         moves = (is_seen & (elapsed_s > 0))[:, None]
-        blended = keep * t['velocity'] + (1 - keep) * speed
-        t['velocity'] = torch.where(moves, blended, t['velocity'])
+        t['velocity'] = torch.where(moves, speed.lerp(t['velocity'], keep), t['velocity'])
         t['box'] = torch.where(is_seen[:, None], boxes, t['box'])
-        t['score'] = torch.where(is_seen, seen.scores[index], t['score'])
-        votes = seen.class_scores[index] * seen.scores[index][:, None]
-        t['class_votes'] = t['class_votes'] + torch.where(is_seen[:, None], votes, 0.0)
+        t['score'] = torch.where(is_seen, scores, t['score'])
         t['hits'] = t['hits'] + is_seen
         t['last_seen_ns'] = torch.where(is_seen, stamp_ns, t['last_seen_ns'])
         t['paused_ns'] = torch.where(is_seen, 0, t['paused_ns'])
@@ -224,7 +218,7 @@ class TrackMemory:
     def _bear(
         self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor, birth: Tensor
     ) -> Tensor:
-        if none_begin(birth):
+        if surely_none(birth):
             return shown
         t = self.tensors
         is_available = ~self.occupied | (t['misses'] > 0)

@@ -103,6 +103,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
 
     def __init__(self, config: Any, *, weights: LoadedWeights | None, device: str) -> None:
         super().__init__(config, weights=weights, device=device)
+        self._model.tracker.join_calls()
         self._recorded: RecordedCalls | None = None
         if self.accelerator == 'graphs':  # the tracker too: nothing of it has a changing size
             self._recorded = RecordedCalls(self._moved)
@@ -221,7 +222,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
             Owners of the pixels, by the slots of their tracks.
         """
         tracker, memory = self._model.tracker, state.memory
-        before = RgnnState(self._tracks(memory), state.empty)
+        before = RgnnState(self._tracks(state), state.empty)
         association = tracker.associate(before, seen.found, seen.look)
         choice = tracker.choose(association, seen.found)
         born = memory.claim(
@@ -251,16 +252,15 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         is_shown = owners.is_visible & (score >= self.config.min_score)
         memory.observe(stamp_ns, Observations(owners.boxes, score, shares), is_shown)
 
-    def _tracks(self, memory: StagedMemory) -> Tracks:
+    def _tracks(self, state: RgnnVisState) -> Tracks:
         """Return the network's part of the memory, (1, M, ...) each."""
-        initial = self._model.tracker.newborn()
-        values = {
-            name: memory.tensors[_PREFIX + name][None]
-            if _PREFIX + name in memory.tensors
-            else value.expand(1, self.config.memory.capacity, *value.shape[2:])
-            for name, value in initial._asdict().items()
-        }
-        return Tracks(**{**values, 'is_alive': memory.occupied[None]})
+        memory, parts = state.memory, {}
+        for name, like in state.empty._asdict().items():
+            known = memory.tensors.get(_PREFIX + name)
+            if known is None:  # it holds no number
+                known = like[0].expand(self.config.memory.capacity, *like.shape[2:])
+            parts[name] = known[None]
+        return Tracks(**{**parts, 'is_alive': memory.occupied[None]})
 
     def save(self, state: RgnnVisState) -> Snapshot:
         """See `Method.save`."""

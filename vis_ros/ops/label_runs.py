@@ -27,10 +27,11 @@ class LabelRuns:
     def __init__(self, labels: np.ndarray, count: int) -> None:
         width = labels.shape[1]
         flat = np.ascontiguousarray(labels).reshape(-1)
-        is_start = np.empty(flat.size, np.bool_)
+        marks = np.zeros(-(-flat.size // 8) * 8, np.bool_)
+        is_start = marks[: flat.size]
         np.not_equal(flat[1:], flat[:-1], out=is_start[1:])
         is_start[:: max(width, 1)] = True  # no run goes on in the next row
-        start = np.flatnonzero(is_start)
+        start = _set_places(marks)
         self._sort(start, flat[start], labels.shape, count)
 
     @classmethod
@@ -93,3 +94,10 @@ class LabelRuns:
         edges[-1] = size
         counts = np.diff(edges[:-1] if ends[-1] == size else edges).astype(np.uint32)
         return Rle(x1, y1, width, y2 - y1, counts)
+
+
+def _set_places(marks: np.ndarray) -> np.ndarray:
+    """Return where a bool vector of a multiple of 8 is set; most eights have no mark."""
+    eights = np.flatnonzero(marks.view(np.uint64) != 0)
+    place = np.flatnonzero(marks.reshape(-1, 8)[eights])
+    return eights[place >> 3] * 8 + (place & 7)

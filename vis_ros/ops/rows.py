@@ -23,6 +23,11 @@ def rows_to_do(is_real: Tensor) -> Tensor:
     return torch.arange(len(is_real), device=is_real.device)
 
 
+def surely_none(flags: Tensor) -> bool:
+    """Return whether no flag of a bool tensor is set; False where only a wait could tell."""
+    return flags.is_cpu and not bool(flags.any())
+
+
 def put(table: Tensor, row: Tensor, values: Tensor) -> Tensor:
     """Return a table (M, ...) with values (N, ...) in some of its rows.
 

@@ -129,9 +129,16 @@ def test_labels_are_alike_track_by_track_and_at_once(
     is_unseen = torch.rand(scores.shape, generator=generator) >= share
     scores = scores.masked_fill(is_unseen, UNSEEN)
     found = label_image(scores, size, 0.0)
-    assert found.dtype == torch.int16 and torch.equal(found, labels_at_once(scores, size, 0.0))
+    assert found.dtype == torch.uint8
+    assert torch.equal(found.to(torch.int16), labels_at_once(scores, size, 0.0))
     for mine, other in zip(owners_of(found, 4)[1:3], boxes_at_once(found.long(), 4), strict=True):
         assert mine.dtype == other.dtype and torch.equal(mine, other)
+
+
+def test_labels_of_many_tracks() -> None:
+    scores = torch.full((300, 2, 3), UNSEEN)
+    scores[299, 1, 2] = 5.0
+    assert label_image(scores, (2, 3), 0.0).tolist() == [[0, 0, 0], [0, 0, 300]]
 
 
 def test_tracks_decide_for_themselves() -> None:
@@ -204,9 +211,9 @@ def test_averages_of_detections(kind: str) -> None:
     tracks = tracker(scoring=kind).initial(1, 1).tracks
     first = torch.tensor([[[0.0, 4, 0, 0, 0]]])
     second = torch.tensor([[[0.0, 0, 8, 0, 0]]])
-    seen, unseen = torch.tensor([[True]]), torch.tensor([[False]])
-    for logits, is_seen in ((first, seen), (second, seen), (second, unseen), (first, seen)):
-        tracks = scoring.update(tracks, logits, is_seen)
+    seen, unseen = torch.tensor([[0]]), torch.tensor([[-1]])
+    for logits, assigned in ((first, seen), (second, seen), (second, unseen), (first, seen)):
+        tracks = scoring.update(tracks, logits, assigned)
     shares = tracks.logits[0, 0].softmax(0)
     if kind == 'average':
         torch.testing.assert_close(tracks.logits, (2 * first + second) / 3)

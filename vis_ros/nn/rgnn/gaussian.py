@@ -67,17 +67,18 @@ class AppearanceModel(nn.Module):
             return tracks
         if self.options.appearance == 'lstm':
             return self._update_lstm(tracks, looks)
-        rate = torch.sigmoid(self.mean_rate(tracks.embedding))  # (B, M, 1)
-        mean = (1 - rate) * tracks.mean + rate * looks
+        dtype = tracks.mean.dtype
+        rate = torch.sigmoid(self.mean_rate(tracks.embedding)).to(dtype)  # (B, M, 1)
+        mean = torch.lerp(tracks.mean, looks.to(dtype), rate)
         if self.options.first_mean == 'own':
             mean = torch.where(is_new[..., None], looks, mean)
         if self.options.appearance == 'constant_variance':
             return tracks._replace(mean=mean)
-        pace = torch.sigmoid(self.variance_rate(tracks.embedding))
-        sample = functional.softplus(self.new_variance(tracks.embedding))
+        pace = torch.sigmoid(self.variance_rate(tracks.embedding)).to(dtype)
+        sample = functional.softplus(self.new_variance(tracks.embedding)).to(dtype)
         gain = pace if self.options.variance_gain == 'code' else 1 - pace
         spread = rate * gain / (rate + pace) * (tracks.mean - looks) ** 2
-        variance = (1 - pace) * tracks.variance + pace * sample + spread
+        variance = torch.lerp(tracks.variance, sample, pace) + spread
         if self.options.first_mean == 'own':  # nothing to differ from yet
             start = self.first_variance().expand_as(variance)
             variance = torch.where(is_new[..., None], start, variance)

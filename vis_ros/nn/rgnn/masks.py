@@ -111,7 +111,9 @@ def _first_of_stream(found: DetectionSet) -> Tensor:
 
 
 def label_image(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
-    """Return the owner of each pixel: 0 for the background, m + 1 for track m, int16 (H, W).
+    """Return the owner of each pixel: 0 for the background, m + 1 for track m.
+
+    It is int16 (H, W); on a CPU uint8 where that is enough.
 
     Args:
         scores: float tensor (M, h, w) of one image.
@@ -144,7 +146,7 @@ def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: fl
     inside = (cells > UNSEEN).numpy()
     rows, columns = _Axis(cells.shape[1], size[0]), _Axis(cells.shape[2], size[1])
     best = np.full(size, background, np.float32)
-    labels = np.zeros(size, np.int16)
+    labels = np.zeros(size, np.uint8 if len(cells) < 256 else np.int16)
     pixels = torch.empty(best.size)  # memory for the windows of all tracks,
     marks = np.empty(best.size, np.bool_)  # and for what is better in them
     for m in np.flatnonzero(inside.any((1, 2))).tolist():

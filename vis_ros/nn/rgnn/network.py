@@ -19,12 +19,14 @@ from vis_ros.nn.rgnn.association import IMPOSSIBLE, Choice, choose, masktrack_lo
 from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
 from vis_ros.nn.rgnn.gaussian import AppearanceModel, log_likelihood
 from vis_ros.nn.rgnn.graph import Graph, GraphNetwork, PairNetwork
+from vis_ros.nn.rgnn.joined_graph import JoinedGraph, can_join
 from vis_ros.nn.rgnn.masks import MaskReweighting
-from vis_ros.nn.rgnn.recurrence import Recurrence
+from vis_ros.nn.rgnn.recurrence import LstmCell, Recurrence
 from vis_ros.nn.rgnn.scoring import Scoring
 from vis_ros.nn.rgnn.state import RgnnState, Tracks, choose_rows, take
 from vis_ros.nn.yolact.nms import pairwise_iou
 from vis_ros.nn.yolact.selection import DetectionSet
+from vis_ros.ops.rows import surely_none
 
 _IOU_EPSILON = 1e-7
 _SCORE_BIAS = -2.1  # of both score heads at first: most pairs do not match
@@ -74,7 +76,7 @@ class Rgnn(nn.Module):
         if options.appearance == 'embedded':
             detection += 2 * sizes.appearance
         self.appearance = AppearanceNetwork(sizes, options)
-        self.graph: GraphNetwork | PairNetwork
+        self.graph: GraphNetwork | JoinedGraph | PairNetwork
         if options.graph == 'joint':
             self.graph = GraphNetwork(sizes, detection, options)
         else:
@@ -82,13 +84,25 @@ class Rgnn(nn.Module):
         is_learned = options.association == 'learned'
         self.match_score = _score_head(sizes.embedding) if is_learned else None
         self.init_score = _score_head(sizes.embedding) if is_learned else None
-        self.recurrence = Recurrence(sizes.embedding, options)
-        self.empty_recurrence = Recurrence(sizes.embedding, options)
+        self.recurrence: Recurrence | LstmCell = Recurrence(sizes.embedding, options)
+        self.empty_recurrence: Recurrence | LstmCell = Recurrence(sizes.embedding, options)
         self.models = AppearanceModel(sizes, options)
         self.scoring = Scoring(sizes, options)
         self.masks = MaskReweighting(sizes, options.crop)
         half_size = torch.tensor([sizes.width, sizes.height] * 2) / 2
         self.register_buffer('half_size', half_size, persistent=False)
+
+    def join_calls(self) -> None:
+        """Make it faster, for one stream, and never to be trained again.
+
+        What comes out differs by rounding. See `JoinedGraph` and `LstmCell`.
+        """
+        if can_join(self.graph):
+            self.graph = JoinedGraph(self.graph)
+        for name in ('recurrence', 'empty_recurrence'):
+            separate = self.get_submodule(name)
+            if isinstance(separate, Recurrence) and separate.kind == 'lstm':
+                self.add_module(name, LstmCell(separate))
 
     def initial(self, batch: int, slots: int) -> RgnnState:
         """Return the memory of `batch` streams before their first frame."""
@@ -122,7 +136,8 @@ class Rgnn(nn.Module):
     def associate(self, state: RgnnState, found: DetectionSet, look: Look) -> Association:
         """Run the graph over the memory and the detections of a frame (section 3.1)."""
         tracks = state.tracks
-        before, iou = self._build(state, found, look)
+        is_pair = tracks.is_alive[..., None] & found.is_real[:, None]
+        before, iou = self._build(state, found, look, is_pair)
         if isinstance(self.graph, PairNetwork):
             after = self.graph(before)
         else:
@@ -134,20 +149,22 @@ class Rgnn(nn.Module):
         else:
             match = self.match_score(after.track_edges)[..., 0]
             init = self.init_score(after.empty_edges)[..., 0]
-        is_pair = tracks.is_alive[..., None] & found.is_real[:, None]
         match = torch.where(is_pair, match, IMPOSSIBLE)
         return Association(match, torch.where(found.is_real, init, IMPOSSIBLE), before, after)
 
-    def _build(self, state: RgnnState, found: DetectionSet, look: Look) -> tuple[Graph, Tensor]:
+    def _build(
+        self, state: RgnnState, found: DetectionSet, look: Look, is_pair: Tensor
+    ) -> tuple[Graph, Tensor]:
         """Return the initial features of the graph (section 3.1.2), and the overlaps (B, M, N)."""
         tracks, empty = state.tracks, self._started(state.empty, look)
         iou = pairwise_iou(tracks.box, found.boxes, epsilon=_IOU_EPSILON)
-        likely = log_likelihood(look.detections, tracks.mean, tracks.variance)
-        likely_empty = log_likelihood(look.detections, empty.mean, empty.variance)[:, 0]
+        mean = torch.cat((empty.mean, tracks.mean), dim=1)
+        variance = torch.cat((empty.variance, tracks.variance), dim=1)
+        likely = log_likelihood(look.detections, mean, variance)
         if self.options.appearance in ('none', 'embedded'):
-            likely, likely_empty = torch.zeros_like(likely), torch.zeros_like(likely_empty)
+            likely = torch.zeros_like(likely)
         elif self.options.edges == 'scaled':
-            likely, likely_empty = -4 + 0.01 * likely, -4 + 0.01 * likely_empty
+            likely = -4 + 0.01 * likely
         overlap = -1 + 2 * iou if self.options.edges == 'scaled' else iou
         parts = [found.logits, found.boxes / self.half_size - 1]
         if self.options.appearance == 'embedded':
@@ -156,11 +173,10 @@ class Rgnn(nn.Module):
             empty=empty.embedding[:, 0],
             tracks=tracks.embedding,
             detections=torch.cat(parts, dim=-1),
-            empty_edges=likely_empty[..., None],
-            track_edges=torch.stack((likely, overlap), dim=-1),
+            empty_edges=likely[:, 0, :, None],
+            track_edges=torch.stack((likely[:, 1:], overlap), dim=-1),
         )
-        is_pair = (tracks.is_alive[..., None] & found.is_real[:, None])[..., None]
-        edges = torch.where(is_pair, graph.track_edges, 0.0)
+        edges = torch.where(is_pair[..., None], graph.track_edges, 0.0)
         empty_edges = torch.where(found.is_real[..., None], graph.empty_edges, 0.0)
         return graph._replace(track_edges=edges, empty_edges=empty_edges), iou
 
@@ -197,25 +213,28 @@ class Rgnn(nn.Module):
             is_new: bool tensor (B, M), slots whose track starts now; what they held is forgotten.
         """
         is_seen = assigned >= 0
-        tracks = choose_rows(is_new, self.newborn(), state.tracks)
+        tracks = state.tracks
+        if not surely_none(is_new):
+            tracks = choose_rows(is_new, self.newborn(), tracks)
         is_alive = state.tracks.is_alive | is_new
+        holds_one = is_alive[..., None]
         after = association.after
         nodes = after.tracks
         if isinstance(self.graph, PairNetwork):
             nodes = self.graph.adopt(association.before, after, assigned)
         node = torch.where(is_new[..., None], take(after.detections, assigned), nodes)
-        node = torch.where(is_alive[..., None], node, 0.0)
+        node = torch.where(holds_one, node, 0.0)
         embedding, cell = self.recurrence(node, tracks.embedding, tracks.cell)
-        box = tracks.box if self.options.lost_box == 'last' else torch.zeros_like(tracks.box)
+        lost_box = tracks.box if self.options.lost_box == 'last' else 0.0
         tracks = tracks._replace(
             is_alive=is_alive,
-            embedding=torch.where(is_alive[..., None], embedding, 0.0),
-            cell=torch.where(is_alive[..., None], cell, 0.0),
-            box=torch.where(is_seen[..., None], take(found.boxes, assigned), box),
+            embedding=torch.where(holds_one, embedding, 0.0),
+            cell=torch.where(holds_one, cell, 0.0),
+            box=torch.where(is_seen[..., None], take(found.boxes, assigned), lost_box),
         )
         looked = self.models.update(tracks, take(look.detections, assigned), is_new)
         tracks = choose_rows(is_seen, looked, tracks)
-        tracks = self.scoring.update(tracks, take(found.logits, assigned), is_seen)
+        tracks = self.scoring.update(tracks, found.logits, assigned)
         return RgnnState(tracks, self._update_empty(state.empty, look, after.empty))
 
     def _update_empty(self, empty: Tracks, look: Look, node: Tensor) -> Tracks:

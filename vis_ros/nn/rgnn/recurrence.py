@@ -52,3 +52,38 @@ class Recurrence(nn.Module):
         forget, take, give, candidate = gates.chunk(4, dim=-1)
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(take) * torch.tanh(candidate)
         return torch.sigmoid(give) * torch.tanh(cell), cell
+
+
+class LstmCell(nn.Module):
+    """The `lstm` recurrence in one call, on a GPU one kernel after its products: for inference.
+
+    Args:
+        recurrence: Whose parameters are copied.
+    """
+
+    weights: Tensor  # (2, 4 E, E), of node and previous output
+    biases: Tensor  # (2, 4 E)
+
+    def __init__(self, recurrence: Recurrence) -> None:
+        super().__init__()
+        assert recurrence.input is not None
+        weight, bias = _as_torch(recurrence.input)
+        previous = (torch.zeros_like(weight), torch.zeros_like(bias))
+        if recurrence.previous is not None:
+            previous = _as_torch(recurrence.previous)
+        self.register_buffer('weights', torch.stack((weight, previous[0])))
+        self.register_buffer('biases', torch.stack((bias, previous[1])))
+
+    def forward(self, node: Tensor, output: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next output and cell; see `Recurrence`."""
+        rows = [x.flatten(0, -2) for x in (node, output, cell)]
+        parameters = (*self.weights.unbind(), *self.biases.unbind())
+        output, cell = torch.lstm_cell(rows[0], rows[1:], *parameters)
+        return output.view_as(node), cell.view_as(node)
+
+
+def _as_torch(linear: nn.Linear) -> tuple[Tensor, Tensor]:
+    """Return weight and bias with the gates in torch's order: take, forget, candidate, give."""
+    weights, biases = linear.weight.chunk(4), linear.bias.chunk(4)
+    order = (1, 0, 3, 2)
+    return torch.cat([weights[k] for k in order]), torch.cat([biases[k] for k in order])

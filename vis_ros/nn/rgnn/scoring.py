@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.nn.rgnn.config import RgnnOptions, RgnnSizes
-from vis_ros.nn.rgnn.state import Tracks
+from vis_ros.nn.rgnn.state import Tracks, take
 
 _SURE = 1e-6  # smallest probability that an average gives
 
@@ -27,17 +27,17 @@ class Scoring(nn.Module):
         self.classes = nn.Linear(sizes.embedding, sizes.num_classes) if is_learned else None
         self.num_votes = 0 if is_learned else sizes.num_classes + 1
 
-    def update(self, tracks: Tracks, logits: Tensor, is_seen: Tensor) -> Tracks:
+    def update(self, tracks: Tracks, logits: Tensor, assigned: Tensor) -> Tracks:
         """Return tracks with new class logits.
 
         Args:
             tracks: Tracks with their new embeddings.
-            logits: float tensor (B, M, K), class logits of each track's detection.
-            is_seen: bool tensor (B, M), tracks that have a detection.
+            logits: float tensor (B, N, K), class logits of the detections.
+            assigned: int64 tensor (B, M), detection of each track, or -1.
         """
         if self.classes is not None:
             return tracks._replace(logits=self.classes(tracks.embedding))
-        vote = self._vote(logits.float()) * is_seen[..., None]
+        vote = self._vote(take(logits, assigned).float()) * (assigned >= 0)[..., None]
         votes = tracks.votes + vote
         scores = self._average(votes) if self.kind == 'average' else self._majority(votes)
         return tracks._replace(votes=votes, logits=scores.to(tracks.logits.dtype))

@@ -51,7 +51,10 @@ def take(values: Tensor, index: Tensor) -> Tensor:
 
 def choose_rows(condition: Tensor, new: Tracks, old: Tracks) -> Tracks:
     """Return `new` where the condition (B, M) holds, `old` elsewhere."""
-    parts = []
-    for a, b in zip(new, old, strict=True):
-        parts.append(torch.where(condition.reshape(*condition.shape, *[1] * (b.ndim - 2)), a, b))
-    return Tracks(*parts)
+    wide = condition[..., None]
+    return Tracks(
+        *(
+            b if a is b else torch.where(condition if b.ndim == 2 else wide, a, b)
+            for a, b in zip(new, old, strict=True)
+        )
+    )
