@@ -21,12 +21,13 @@ from vis_ros.methods import rgnnvis
 from vis_ros.nn.yolact import rgnnvis_config
 
 
-def figures(device: str, network: str, share: float, fps: float) -> dict:
+def figures(device: str, network: str, share: float, fps: float, books: float = 0.1) -> dict:
     return {
         'device': device,
         'network': network,
         'precision': 'float32',
         'tracker_share': share,
+        'books_share': books,
         'fps': fps,
     }
 
@@ -112,7 +113,7 @@ def test_the_share_is_all_but_the_detector_over_the_detector():
     spans = [{name: 1.0 + 9.0 * (name in stages.DETECTOR) for name in stages.STAGES}] * 3
     found = stages.figures(case, spans, spans, [20.0, 25.0, 1000.0])
     assert found['detector_ms'] == 40.0 and found['tracker_ms'] == 6.0
-    assert found['tracker_share'] == 0.15
+    assert found['tracker_share'] == 0.15 and found['books_share'] == round(3 / 46, 4)
     assert found['step_ms'] == 25.0 and found['fps'] == 40.0
 
 
@@ -120,10 +121,12 @@ def test_bars():
     found = [
         figures('cpu', 'small', 0.2, 30),
         figures('cpu', 'resnet50', 0.15, 1),
+        figures('cpu', 'small', 0.1, 30, books=0.11),
         figures('cuda', 'resnet50', 0.9, 149),
         figures('cuda', 'small', 0.9, 1),
     ]
-    assert [is_kept for _, is_kept in stages.verdicts(found)] == [False, True, False]
+    kept = [is_kept for _, is_kept in stages.verdicts(found)]
+    assert kept == [False, True, True, True, True, False, False]
     assert stages.verdicts([]) == []
 
 
@@ -133,7 +136,8 @@ def test_the_command(tmp_path, capsys):
     code = stages.main([*words, *counts])
     document = json.loads((tmp_path / 'found.json').read_text())
     (case,) = document['cases']
-    assert code == (case['tracker_share'] > stages.MAX_SHARE)
+    shares = (case['tracker_share'], case['books_share'])
+    assert code == (shares[0] > stages.MAX_SHARE or shares[1] > stages.MAX_BOOKS)
     assert set(case['stages_ms']) == set(stages.STAGES)
     assert document['machine']['cpu'] and document['tracks'] == 3
     assert 'tracker / detector' in capsys.readouterr().out
