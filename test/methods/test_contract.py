@@ -3,6 +3,7 @@
 """What every method promises; runs over all that are registered, none is listed here."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from vis_ros.detectors import DETECTORS
 from vis_ros.memory.snapshot import load_snapshot, save_snapshot
 from vis_ros.methods import METHODS
 from vis_ros.methods._detect_then_associate import DetectThenAssociate
+from vis_ros.methods._learned import NetworkMethod
 from vis_ros.ops.rle import to_dense
 from vis_ros.structures import Frame, FrameResult, TrackState
 from vis_ros.structures.options import options_of, replace_config
@@ -183,6 +185,22 @@ def test_two_cameras_do_not_disturb_each_other(method) -> None:
     for side in (0, 1):
         assert got[side] == expected[side][: len(got[side])]
         assert len(got[side]) >= len(left) - method.lag
+
+
+def test_what_is_prepared_ahead_changes_nothing(method) -> None:
+    frames = squares(20)
+    with ThreadPoolExecutor(1) as thread:  # another one than that of `step`
+        prepared = list(thread.map(method.prepare, frames))
+    assert isinstance(method, NetworkMethod) == (None not in prepared)
+    ahead = [dataclasses.replace(f, prepared=p) for f, p in zip(frames, prepared, strict=True)]
+    assert run(method, ahead) == run(method, frames)
+    if method.takes_batches:
+        mixed = [[*pair] for pair in zip(ahead[:3], frames[:3], strict=True)]
+        states = [method.init_state(), method.init_state()]
+        for pair in mixed:
+            (one, first), (two, second) = method.step_many(states, pair)
+            assert first == second
+            states = [one, two]
 
 
 def test_ids_survive_a_restart(seeing_method, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from vis_ros.nn import maskrcnn_fixed
 from vis_ros.nn.maskprop.config import DetectionOptions
 from vis_ros.nn.maskprop.detector import Features, Instances, VideoMaskRcnn
 from vis_ros.nn.maskprop.overlap import soft_iou
-from vis_ros.nn.maskprop.perception import look_at, understand
+from vis_ros.nn.maskprop.perception import look_at, picture_of, understand
 from vis_ros.nn.weights import LoadedWeights
 from vis_ros.ops.nms import nms_in_steps
 from vis_ros.ops.rle import from_crop
@@ -45,7 +45,8 @@ def observed(results: list[FrameResult]) -> list[dict[int, Rle]]:
 def offline(method: Method, video: list[Frame]) -> list[dict[int, Rle]]:
     """Return the masks of each frame by identity: the paper's sections 4.2 and 4.3 on a video."""
     config, model = method.config, method._model
-    looks = look_at(model, [frame.image for frame in video], method.device)
+    pictures = [picture_of(frame.image, model.sizes, method.device) for frame in video]
+    looks = look_at(model, pictures, method.device)
     seen = [understand(model, look, None, config.detections) for look in looks]
     views = [each.view for each in seen]
     clips: list[dict[int, torch.Tensor]] = []  # by frame, (N, h, w)

@@ -19,7 +19,7 @@ from torch import Tensor
 from vis_ros.memory.snapshot import Snapshot
 from vis_ros.methods import Method
 from vis_ros.nn.maskprop.clips import Content
-from vis_ros.nn.maskprop.perception import look_at, understand
+from vis_ros.nn.maskprop.perception import look_at, picture_of, understand
 from vis_ros.structures import Frame
 
 __all__ = ['tiny']
@@ -62,7 +62,8 @@ def test_all_forms_obey_the_laws(name: str, tmp_path: Path) -> None:
 def offline(method: Method, video: list[Frame]) -> list[tuple[Content, Tensor, Tensor]]:
     """Return what is in each frame of a whole video, its features, and the masks of its clip."""
     config, model = method.config, method._model
-    looks = [look_at(model, [frame.image], method.device)[0] for frame in video]
+    pictures = [picture_of(frame.image, model.sizes, method.device) for frame in video]
+    looks = [look_at(model, [picture], method.device)[0] for picture in pictures]
     seen = []
     for t, look in enumerate(looks):
         near = range(max(0, t - config.support.past), t + config.support.ahead + 1)

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """From image messages to tracks: headers, sessions, filters, debug images, diagnostics."""
 
+import threading
 import time
+from queue import Queue
 
 import numpy as np
 import pytest
 from coloured_world import PERIOD_NS, TODAY, ColourDetector, picture, street
 from core_rig import NOW_NS, Gate, changed, image, track
+from patience import PATIENCE_S
 
 from vis_ros.detectors import DETECTORS
 from vis_ros.structures import TrackState
@@ -322,3 +325,57 @@ def test_compressed_images_have_a_topic_of_their_own(make_rig):
     rig = make_rig(image_transport='compressed').start()
     found = rig.host.find('subscription', '/image/compressed')
     assert found.type_name == 'sensor_msgs/msg/CompressedImage'
+
+
+def test_the_next_image_is_prepared_while_one_is_at_work(make_rig, puppet, monkeypatch):
+    """It is decoded once, on a thread of its own; a broken one is counted once, in its turn."""
+    rig = make_rig(queue='every')
+    asked = Queue()
+
+    def prepare(self, frame):
+        asked.put((frame.stamp_ns, threading.current_thread().name))
+        return f'prepared {frame.stamp_ns}'
+
+    monkeypatch.setattr(puppet, 'prepare', prepare)
+    rig.start()
+    gate = Gate(puppet)
+    rig.send(image(stamp_ns=NOW_NS))
+    gate.wait_entered()
+    rig.send(image(stamp_ns=NOW_NS + 1))
+    assert asked.get(timeout=PATIENCE_S) == (NOW_NS + 1, 'vis_ros input')
+    gate.let_go()
+    gate.wait_entered()
+    rig.send(changed(image(stamp_ns=NOW_NS + 2), width=0), image(stamp_ns=NOW_NS + 3))
+    gate.let_go(2)
+    rig.settle()
+    assert [frame.prepared for frame in puppet.frames[:2]] == [None, f'prepared {NOW_NS + 1}']
+    assert (rig.counts['processed'], rig.counts['failed'], rig.counts['errors']) == (3, 1, 1)
+    rig.assert_balanced()
+
+
+def test_a_preparation_that_fails_is_left_to_the_step(make_rig, puppet, monkeypatch):
+    rig = make_rig()
+    failed = threading.Event()
+
+    def prepare(self, frame):
+        failed.set()
+        raise RuntimeError('out of memory')
+
+    monkeypatch.setattr(puppet, 'prepare', prepare)
+    rig.start()
+    gate = Gate(puppet)
+    rig.send(image(stamp_ns=NOW_NS))
+    gate.wait_entered()
+    rig.send(image(stamp_ns=NOW_NS + 1))
+    assert failed.wait(PATIENCE_S)
+    gate.let_go(2)
+    rig.settle()
+    assert [frame.prepared for frame in puppet.frames] == [None, None]
+    assert (rig.counts['processed'], rig.counts['errors']) == (2, 0)
+
+
+def test_nothing_is_prepared_where_that_is_not_wanted(make_rig):
+    rig = make_rig(prepare_ahead=False).start()
+    rig.step(image())
+    assert 'vis_ros input' not in {thread.name for thread in threading.enumerate()}
+    assert rig.counts['processed'] == 1

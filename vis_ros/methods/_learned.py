@@ -21,6 +21,7 @@ from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.inference import for_inference
 from vis_ros.nn.rgnn.masks import Owners
 from vis_ros.nn.weights import LoadedWeights, load_strictly, repeatable
+from vis_ros.ops.ahead import Ahead
 from vis_ros.ops.label_runs import LabelRuns
 from vis_ros.ops.run_starts import download_runs
 from vis_ros.ops.transfer import download
@@ -93,11 +94,27 @@ class NetworkMethod(Method, Generic[N]):
         load_strictly(model, weights)
 
     @abstractmethod
+    def read(self, frame: Frame) -> Any:
+        """Return the network's input of a frame: tensors on the device, in any nesting."""
+
+    @torch.inference_mode()
+    def prepare(self, frame: Frame) -> Ahead[Any]:
+        """See `Method.prepare`."""
+        return Ahead(lambda: self.read(frame), self.device)
+
+    @abstractmethod
     def look(self, frames: Sequence[Frame]) -> list[Any]:
         """Return what the network makes of each frame by itself; it sees them together.
 
         What comes before in their streams does not count, so nothing is changed.
         """
+
+    def read_all(self, frames: Sequence[Frame]) -> list[Any]:
+        """Return what `read` returns for each frame, or returned ahead."""
+        return [
+            self.read(frame) if frame.prepared is None else frame.prepared.take()
+            for frame in frames
+        ]
 
     @abstractmethod
     def go_on(self, state: Any, look: Any, frame: Frame) -> list[FrameResult]:

@@ -75,6 +75,18 @@ class Method(ABC):
     def init_state(self) -> Any:
         """Return the state of a new stream: no tracks, ids start at 1."""
 
+    def prepare(self, frame: Frame) -> Any:
+        """Do the part of a step that needs the frame alone, while another one is at work.
+
+        It may run on another thread than `step`, and be thrown away. Who has `step` use it puts it
+        into the frame: `dataclasses.replace(frame, prepared=method.prepare(frame))`. Results are
+        the same without.
+
+        Returns:
+            What `Frame.prepared` is for; None where there is nothing to do ahead.
+        """
+        return None
+
     @abstractmethod
     def step(self, state: Any, frame: Frame) -> tuple[Any, list[FrameResult]]:
         """Take one frame of a stream.

@@ -167,11 +167,14 @@ class IaiMethod(NetworkMethod[Iai]):
         )
         return IaiState(memory, None)
 
+    def read(self, frame: Frame) -> Tensor:
+        """See `NetworkMethod.read`."""
+        return prepare(frame.image, self._model.image.config, self.device)
+
     def look(self, frames: Sequence[Frame]) -> list[Any]:
         """See `NetworkMethod.look`: the taps of the backbone."""
-        config, precision = self._model.image.config, self.config.precision
-        images = [prepare(frame.image, config, self.device) for frame in frames]
-        return in_batches(images, lambda x: self._model.look(x, precision))
+        precision = self.config.precision
+        return in_batches(self.read_all(frames), lambda x: self._model.look(x, precision))
 
     def go_on(self, state: IaiState, look: Any, frame: Frame) -> list[FrameResult]:
         """See `NetworkMethod.go_on`.

@@ -99,13 +99,14 @@ class IfrMethod(NetworkMethod[Ifr]):
         clip = self.config.clip
         return IfrState(memory, owners, past, Clips(clip.length, clip.stride))
 
+    def read(self, frame: Frame) -> list[Tensor]:
+        """See `NetworkMethod.read`: one for each scale."""
+        return [prepare(frame.image, where, self.device) for where in self._placements(frame)]
+
     def look(self, frames: Sequence[Frame]) -> list[tuple[Features, ...]]:
         """See `NetworkMethod.look`: features at each scale."""
-        images = [
-            [prepare(frame.image, where, self.device) for where in self._placements(frame)]
-            for frame in frames
-        ]
-        scales = [in_batches(each, self._features) for each in zip(*images, strict=True)]
+        inputs = self.read_all(frames)
+        scales = [in_batches(each, self._features) for each in zip(*inputs, strict=True)]
         return list(zip(*scales, strict=True))
 
     def _features(self, images: Tensor) -> Features:

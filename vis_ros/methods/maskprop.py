@@ -33,7 +33,9 @@ from vis_ros.nn.maskprop.masktrack import identity_logits, match_scores
 from vis_ros.nn.maskprop.perception import (
     Look,
     Perceived,
+    Picture,
     look_at,
+    picture_of,
     propagated_masks,
     understand,
 )
@@ -118,12 +120,15 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
             return None
         return Supports(self.config.support.past, self._ahead, sampling.names)
 
+    def read(self, frame: Frame) -> Picture:
+        """See `NetworkMethod.read`."""
+        return picture_of(frame.image, self._model.sizes, self.device)
+
     def look(self, frames: Sequence[Frame]) -> list[Look] | list[Perceived]:
         """See `NetworkMethod.look`: the taps of the backbone where other frames support each, and
         else what is in each.
         """
-        images = [frame.image for frame in frames]
-        looks = look_at(self._model, images, self.device, self.config.precision)
+        looks = look_at(self._model, self.read_all(frames), self.device, self.config.precision)
         if self._model.detector.sampling is not None:
             return looks
         return [understand(self._model, look, None, self.config.detections) for look in looks]

@@ -139,12 +139,16 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         )
         return RgnnVisState(memory, initial.empty)
 
+    def read(self, frame: Frame) -> Tensor:
+        """See `NetworkMethod.read`."""
+        image = upload(frame.image, self.device)
+        return prepare(image[None], self._model.detector.config)
+
     def look(self, frames: Sequence[Frame]) -> list[Detected]:
         """See `NetworkMethod.look`: what the detector finds."""
-        config = self._model.detector.config
         selection, precision = self.config.detections, self.config.precision
-        images = [prepare(upload(frame.image, self.device)[None], config) for frame in frames]
-        return in_batches(images, lambda x: self._model.detect(x, selection, precision))
+        inputs = self.read_all(frames)
+        return in_batches(inputs, lambda x: self._model.detect(x, selection, precision))
 
     def go_on(self, state: RgnnVisState, look: Detected, frame: Frame) -> list[FrameResult]:
         """See `NetworkMethod.go_on`; nothing waits for the device before the results."""

@@ -141,10 +141,13 @@ class VisstgMethod(NetworkMethod[Visstg]):
         )
         return VisstgState(memory, None, (0, 0), False)
 
+    def read(self, frame: Frame) -> Tensor:
+        """See `NetworkMethod.read`."""
+        return prepare(frame.image, self._model.config, self.device)
+
     def look(self, frames: Sequence[Frame]) -> list[Levels]:
         """See `NetworkMethod.look`: the pyramid."""
-        config = self._model.config
-        return in_batches([prepare(f.image, config, self.device) for f in frames], self._levels)
+        return in_batches(self.read_all(frames), self._levels)
 
     def _levels(self, images: Tensor) -> Levels:
         with running_in(self.device, self.config.precision):

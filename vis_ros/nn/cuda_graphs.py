@@ -122,6 +122,7 @@ def record(function: Callable[..., Any], leaves: list[Any], form: Any) -> Record
                 call(function)
         torch.cuda.current_stream(device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # another thread may be bringing up the next frame, see `Method.prepare`
+        with torch.cuda.graph(graph, capture_error_mode='thread_local'):
             outputs = call(function)
     return Recording(inputs, graph.replay, outputs)

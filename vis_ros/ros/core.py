@@ -146,6 +146,7 @@ class TrackerCore:
             depth=1 if p.queue == 'latest' else p.queue_depth,
             cameras=len(works),
             takes_batches=self.method.takes_batches,
+            prepare=(lambda i, arrival: works[i].prepare(arrival)) if p.prepare_ahead else None,
         )
         self.worker.start()
         try:

@@ -1,9 +1,10 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is done with an image message: decode and track on one thread, publish on another."""
+"""What is done with an image message: decode it, track on one thread, publish on another."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import traceback
@@ -24,17 +25,25 @@ _TRACE_PARTS = 3  # last lines of a traceback that tell where a method failed
 
 
 class Arrival(NamedTuple):
-    """An image message, and when it came by `time.perf_counter`."""
+    """An image message.
+
+    Args:
+        message: As it came.
+        at_s: When it came, by `time.perf_counter`.
+        read: Its frame, or what was wrong with it; None as long as nobody has looked.
+    """
 
     message: Any
     at_s: float
+    read: Frame | Exception | None = None
 
 
 class FrameWork:
     """Takes frames from one `configure` to the next `cleanup`.
 
     Each message ends in exactly one of the counters processed, out_of_order and failed. The
-    session is used on the worker's thread alone, places and outputs on the publisher's alone.
+    session is used on the worker's thread alone, places and outputs on the publisher's alone; the
+    input's thread only asks its method.
 
     Args:
         session: Runs the method.
@@ -82,24 +91,40 @@ class FrameWork:
             self._wants_reset = False
             self.session.reset()
 
+    # On the input's thread
+
+    def prepare(self, arrival: Arrival) -> Arrival:
+        """Return an image message with its frame, prepared for the method; never raises."""
+        read = self._read(arrival)
+        if isinstance(read, Frame):
+            with contextlib.suppress(Exception):  # `step` does it again, and says what is wrong
+                read = dataclasses.replace(read, prepared=self.session.method.prepare(read))
+        return arrival._replace(read=read)
+
     # On the worker's thread
 
     def enter(self, arrival: Arrival) -> Frame | None:
         """Return the frame of an image message; None if none is to be tracked. Never raises."""
-        start = time.perf_counter()
-        try:
-            frame = dataclasses.replace(frame_of(arrival.message), arrived_s=arrival.at_s)
-        except Exception as error:  # whatever the bytes of a stranger provoke
-            text = str(error) if isinstance(error, ValueError) else repr(error)
+        frame = self._read(arrival) if arrival.read is None else arrival.read
+        if isinstance(frame, Exception):
+            text = str(frame) if isinstance(frame, ValueError) else repr(frame)
             self._fail('image', f'frame dropped: {text}')
             return None
-        self._statistics.times({'decode': (time.perf_counter() - start) * 1e3})
         if frame.stamp_ns == 0:
             self._statistics.count('unstamped')
         self.reset_if_wanted()
         if self._is_late(frame):
             self._statistics.count('out_of_order')
             return None
+        return frame
+
+    def _read(self, arrival: Arrival) -> Frame | Exception:
+        start = time.perf_counter()
+        try:
+            frame = dataclasses.replace(frame_of(arrival.message), arrived_s=arrival.at_s)
+        except Exception as error:  # whatever the bytes of a stranger provoke
+            return error
+        self._statistics.times({'decode': (time.perf_counter() - start) * 1e3})
         return frame
 
     def _is_late(self, frame: Frame) -> bool:

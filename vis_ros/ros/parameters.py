@@ -48,6 +48,11 @@ class NodeParameters:
         minimum=1,
         maximum=100000,
     )
+    prepare_ahead: bool = option(
+        True,
+        'While a frame is at work, the next image is decoded, scaled and brought to the device on '
+        'a thread of its own.',
+    )
     qos_reliability: str = option(
         'match',
         'Reliability of the image subscription; match follows the publishers (and before there '

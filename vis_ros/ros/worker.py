@@ -5,7 +5,7 @@
 The subscription's callback only stores the message. With depth 1 the newest wins: a message that
 still waits is replaced and counted, so that latency never grows. Jobs (save, load) run on the same
 thread, between two messages. What became of the messages is published on a second thread, while
-the worker takes the next ones.
+the worker takes the next ones; these are prepared on a third one, while it has the ones before.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from vis_ros.ros.input_thread import InputThread
 from vis_ros.ros.publisher_thread import PublisherThread
 
 T = TypeVar('T')
@@ -45,6 +46,7 @@ class Mailbox:
             raise ValueError(f'depth: expected 1 or more, got {depth}')
         self._changed = changed
         self._waiting: deque[Any] = deque()
+        self._prepared: Any = None  # the message that is taken next, once it is prepared
         self._is_closed = False
         self.depth = depth
         self.dropped = 0
@@ -67,7 +69,7 @@ class Mailbox:
                 self.dropped += 1
                 return message
             if len(self._waiting) >= self.depth:
-                dropped = self._waiting.popleft()
+                dropped = self.take()
                 self.dropped += 1
             self._waiting.append(message)
             self._changed.notify_all()
@@ -75,23 +77,40 @@ class Mailbox:
 
     def take(self) -> Any:
         """Return the oldest message; only with the lock held, and not when empty."""
+        self._prepared = None
         return self._waiting.popleft()
+
+    def next_unprepared(self) -> Any:
+        """See `input_thread.Waiting`."""
+        if not self._waiting or self._waiting[0] is self._prepared:
+            return None
+        return self._waiting[0]
+
+    def put_prepared(self, message: Any, prepared: Any) -> None:
+        """See `input_thread.Waiting`."""
+        if self._waiting and self._waiting[0] is message:
+            self._waiting[0] = self._prepared = prepared
 
     def close(self) -> None:
         """Drop and count what waits and what comes from now on; only with the lock held."""
         self._is_closed = True
         self.dropped += len(self._waiting)
         self._waiting.clear()
+        self._prepared = None
 
 
 class Worker:
-    """One thread that takes messages out of mailboxes of bounded size, and one that publishes.
+    """One thread that takes messages out of mailboxes of bounded size, and its two helpers.
 
     Fairness: the mailboxes take turns, so that between two messages of one camera each other
     camera that waits gets one. Jobs wait only while somebody waits for them.
 
     Publishing: in order. Messages are taken while at most one batch is to be published; until
     then they stay in their mailboxes, where the newest wins. Jobs do not wait for that.
+
+    Preparing: the messages that are next, towards the end of the work at those before, see
+    `InputThread`. One that is being prepared is waited for. Where nothing is at work a message is
+    taken as it is.
 
     Args:
         process: Called on the worker's thread with pairs of a mailbox's index and its message, at
@@ -101,6 +120,8 @@ class Worker:
         cameras: Number of mailboxes, 1 or more.
         takes_batches: Whether messages of several mailboxes that wait together are processed
             together; else each on its own.
+        prepare: Called on the input's thread with a mailbox's index and its message; returns what
+            takes its place, and must not raise. None: nothing is done ahead.
 
     Attributes:
         boxes: The mailboxes.
@@ -117,6 +138,7 @@ class Worker:
         depth: int = 1,
         cameras: int = 1,
         takes_batches: bool = False,
+        prepare: Callable[[int, Any], Any] | None = None,
     ) -> None:
         if cameras < 1:
             raise ValueError(f'cameras: expected 1 or more, got {cameras}')
@@ -129,17 +151,23 @@ class Worker:
         self._is_busy = False
         self.boxes = tuple(Mailbox(self._changed, depth) for _ in range(cameras))
         self._publisher = PublisherThread(self._changed, publish)
+        self._input: InputThread | None = None
+        if prepare is not None:
+            self._input = InputThread(self._changed, self.boxes, prepare)
         self._thread = threading.Thread(target=self._run, name='vis_ros worker', daemon=True)
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start the threads."""
         self._publisher.start()
+        if self._input is not None:
+            self._input.start()
         self._thread.start()
 
     @property
     def is_alive(self) -> bool:
         """Whether one of the threads runs."""
-        return self._thread.is_alive() or self._publisher.is_alive
+        has_input = self._input is not None and self._input.is_alive
+        return has_input or self._thread.is_alive() or self._publisher.is_alive
 
     @property
     def waiting(self) -> int:
@@ -199,17 +227,18 @@ class Worker:
             self._changed.notify_all()
 
     def stop(self, timeout_s: float) -> bool:
-        """Close, publish the message at work, and end both threads.
+        """Close, publish the message at work, and end the threads.
 
         Returns:
-            Whether both threads ended within `timeout_s`.
+            Whether they ended within `timeout_s`.
         """
         until_s = time.monotonic() + timeout_s
         self.close()
         if self._thread.is_alive():
             self._thread.join(max(0.0, until_s - time.monotonic()))
-        if self._publisher.is_alive:
-            self._publisher.join(max(0.0, until_s - time.monotonic()))
+        for helper in (self._publisher, self._input):
+            if helper is not None and helper.is_alive:
+                helper.join(max(0.0, until_s - time.monotonic()))
         return not self.is_alive
 
     def _run(self) -> None:
@@ -218,9 +247,13 @@ class Worker:
                 work()
                 with self._changed:
                     self._is_busy = False
+                    if self._input is not None:
+                        self._input.worker_ends()
                     self._changed.notify_all()
         finally:
             self._publisher.end()
+            if self._input is not None:
+                self._input.end()
 
     def _take(self) -> Callable[[], None] | None:
         with self._changed:
@@ -233,11 +266,14 @@ class Worker:
                 return None
             messages = self._next_turns()
             self._is_busy = True
+            if self._input is not None:
+                self._input.worker_begins()
             return lambda: self._publisher.hand_over(self._process(messages))
 
     @property
     def _may_take_message(self) -> bool:
-        return self.waiting > 0 and self._publisher.has_room
+        is_awaited = self._input is not None and self._input.is_at_work
+        return self.waiting > 0 and self._publisher.has_room and not is_awaited
 
     def _next_turns(self) -> list[tuple[int, Any]]:
         taken = [index for index in self._turns if self.boxes[index].waiting][: self._most]

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One camera image with its time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class Frame:
         stamp_ns: Time of exposure in nanoseconds, of the camera's clock.
         frame_id: Coordinate frame of the camera, as in `std_msgs/Header`; may be empty.
         arrived_s: When its message came, by `time.perf_counter`; None if it did not come as one.
+        prepared: What `Method.prepare` of the method that gets the frame made of it, or None.
 
     Raises:
         ValueError: The image has another shape or dtype, or the stamp is negative.
@@ -26,6 +28,7 @@ class Frame:
     stamp_ns: int
     frame_id: str = ''
     arrived_s: float | None = None
+    prepared: Any = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         image = self.image

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vis_ros.nn.batches import in_batches
-from vis_ros.nn.maskprop.config import DetectionOptions
+from vis_ros.nn.maskprop.config import DetectionOptions, MaskPropSizes
 from vis_ros.nn.maskprop.detector import Features, Instances
 from vis_ros.nn.maskprop.model import MaskProp
 from vis_ros.nn.maskprop.picture import normalise, place
@@ -48,6 +48,20 @@ class Perceived(NamedTuple):
     looks: Tensor
 
 
+class Picture(NamedTuple):
+    """An image as the networks take it.
+
+    Args:
+        placement: Of the image in the input.
+        pixels: uint8 tensor (h, w, 3), RGB, without padding.
+        input: float32 tensor (1, 3, rows, columns), see `normalise`.
+    """
+
+    placement: Placement
+    pixels: Tensor
+    input: Tensor
+
+
 class Look(NamedTuple):
     """What is known of one frame by itself.
 
@@ -62,17 +76,24 @@ class Look(NamedTuple):
     taps: dict[str, Tensor]
 
 
+def picture_of(image: np.ndarray, sizes: MaskPropSizes, device: torch.device) -> Picture:
+    """Return an image, uint8 (H, W, 3), RGB, scaled and on the device."""
+    where = place(image.shape[0], image.shape[1], sizes)
+    pixels = upload(scaled(image, where), device)
+    return Picture(where, pixels, normalise(pixels[None], where.padded))
+
+
 def look_at(
     model: MaskProp,
-    images: Sequence[np.ndarray],
+    pictures: Sequence[Picture],
     device: torch.device,
     precision: str | None = None,
 ) -> list[Look]:
-    """Return what the backbone makes of images, of each for itself.
+    """Return what the backbone makes of pictures, of each for itself.
 
     Args:
         model: In evaluation mode, on `device`.
-        images: uint8 arrays (H, W, 3), RGB.
+        pictures: On `device`.
         device: Where the networks run.
         precision: Of the backbone, see `running_in`.
     """
@@ -82,16 +103,11 @@ def look_at(
             found = model.detector.taps(x)
         return {name: tap.float() for name, tap in found.items()}
 
-    placements = [place(image.shape[0], image.shape[1], model.sizes) for image in images]
-    pictures = [
-        upload(scaled(image, where), device)
-        for image, where in zip(images, placements, strict=True)
+    found = in_batches([picture.input for picture in pictures], taps)
+    return [
+        Look(picture.placement, picture.pixels, stages)
+        for picture, stages in zip(pictures, found, strict=True)
     ]
-    inputs = [
-        normalise(picture[None], where.padded)
-        for picture, where in zip(pictures, placements, strict=True)
-    ]
-    return list(map(Look, placements, pictures, in_batches(inputs, taps)))
 
 
 def understand(
