@@ -63,7 +63,7 @@ def tracks_of(
     best = np.argsort(-shares, axis=1, kind='stable')[:, :TOP_CLASSES]
     values = {name: t[name][slots].tolist() for name in REPORTED if name != 'class_votes'}
     values |= {'slot': slots.tolist(), 'box': boxes[slots].tolist(), 'best': best.tolist()}
-    values |= {'share': np.take_along_axis(shares, best, axis=1).tolist()}
+    values |= {'share': shares[np.arange(len(best))[:, None], best].tolist()}
     return tuple(
         _track(dict(zip(values, row, strict=True)), mask_of)
         for row in zip(*values.values(), strict=True)

@@ -77,10 +77,11 @@ class StagedMemory(TrackMemory):
         is_first = is_visible & (self['hits'] == 0)
         self._observe(stamp_ns, seen.boxes, seen.scores, is_visible)
         t = self.tensors
-        t['velocity'] = torch.where(is_first[:, None], 0.0, t['velocity'])
-        t['first_seen_ns'] = torch.where(is_first, stamp_ns, t['first_seen_ns'])
         t['class_votes'] = torch.where(is_visible[:, None], seen.class_scores, t['class_votes'])
-        ids = t['next_id'] + is_first.cumsum(0) - 1
-        t['track_id'] = torch.where(is_first, ids, t['track_id'])
-        t['next_id'] = t['next_id'] + is_first.sum()
+        if not surely_none(is_first):
+            t['velocity'] = torch.where(is_first[:, None], 0.0, t['velocity'])
+            t['first_seen_ns'] = torch.where(is_first, stamp_ns, t['first_seen_ns'])
+            ids = t['next_id'] + is_first.cumsum(0) - 1
+            t['track_id'] = torch.where(is_first, ids, t['track_id'])
+            t['next_id'] = t['next_id'] + is_first.sum()
         self._age(stamp_ns, is_visible)

@@ -222,7 +222,10 @@ class Rgnn(nn.Module):
         nodes = after.tracks
         if isinstance(self.graph, PairNetwork):
             nodes = self.graph.adopt(association.before, after, assigned)
-        node = torch.where(is_new[..., None], take(after.detections, assigned), nodes)
+        parts = (after.detections, found.boxes, look.detections)
+        taken = take(torch.cat(parts, dim=-1), assigned)
+        own_node, own_box, own_look = taken.split([part.shape[-1] for part in parts], dim=-1)
+        node = torch.where(is_new[..., None], own_node, nodes)
         node = torch.where(holds_one, node, 0.0)
         embedding, cell = self.recurrence(node, tracks.embedding, tracks.cell)
         lost_box = tracks.box if self.options.lost_box == 'last' else 0.0
@@ -230,9 +233,9 @@ class Rgnn(nn.Module):
             is_alive=is_alive,
             embedding=torch.where(holds_one, embedding, 0.0),
             cell=torch.where(holds_one, cell, 0.0),
-            box=torch.where(is_seen[..., None], take(found.boxes, assigned), lost_box),
+            box=torch.where(is_seen[..., None], own_box, lost_box),
         )
-        looked = self.models.update(tracks, take(look.detections, assigned), is_new)
+        looked = self.models.update(tracks, own_look, is_new)
         tracks = choose_rows(is_seen, looked, tracks)
         tracks = self.scoring.update(tracks, found.logits, assigned)
         return RgnnState(tracks, self._update_empty(state.empty, look, after.empty))
