@@ -6,9 +6,10 @@
 
 Two processes track the same synthetic camera with the weights that ship, one for `--late` frames
 and one for `--early`. Then both take the same `--pairs` pictures in turns, so that whatever else
-the machine does slows both; on Linux they share one core then, since no two are alike. The camera shows a scene again and again; where it begins anew all
-objects are somewhere else, so that tracks end and begin. On a CPU with one thread times are those
-of the thread. Bar: the median over the pairs of late over early is at most 1.02.
+the machine does slows both; on Linux they share one core then, since no two cores are alike. The
+camera shows a scene again and again; where it begins anew all objects are somewhere else, so that
+tracks end and begin. On a CPU with one thread times are those of the thread. Bar: the median over
+the pairs of late over early is at most 1.02.
 
 `--into docs/performance` adds to endless.json for `suite/measure.py --page`.
 """
