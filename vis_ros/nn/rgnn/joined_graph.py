@@ -3,10 +3,10 @@
 """The graph network for inference: the same sums in fewer calls.
 
 Its elements are few and its layers small, so that a step of `GraphNetwork` takes the time of its
-calls, more than that of its arithmetic: 159 operations beside views, on a GPU as many kernels or
-more, and as many modules. Here it is 104, and no modules: nodes and empty edges lie in one tensor and go through
-their layers together, the layers of the two gates of an edge are one, and what a linear layer
-makes of the ends of an edge is computed once for each end.
+calls, more than that of its arithmetic: of modules, and of 159 operations beside views, on a GPU
+kernels. Here are 104, and no modules: nodes and empty edges lie in one tensor and go through their
+layers together, the layers of the two gates of an edge are one, and what a linear layer makes of
+the ends of an edge is computed once for each end.
 """
 
 from __future__ import annotations
