@@ -77,6 +77,7 @@ def seeing(patch: pytest.MonkeyPatch, **options: Any) -> Method:
     config = build_config(cls.Config, values)
     random = LoadedWeights({}, 'random', is_random=True)
     method = cls(config, weights=random, device='cpu')
+    patch.setattr(module, 'picture_of', lambda image, *_: image)
     patch.setattr(module, 'look_at', lambda model, images, *_: images)
     patch.setattr(module, 'understand', lambda model, image, *_: _perceive(image))
     patch.setattr(MaskProp, 'propagate', _propagate)
