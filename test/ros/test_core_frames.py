@@ -329,7 +329,7 @@ def test_compressed_images_have_a_topic_of_their_own(make_rig):
 
 def test_the_next_image_is_prepared_while_one_is_at_work(make_rig, puppet, monkeypatch):
     """It is decoded once, on a thread of its own; a broken one is counted once, in its turn."""
-    rig = make_rig(queue='every')
+    rig = make_rig(queue='every', prepare_ahead='on')
     asked = Queue()
 
     def prepare(self, frame):
@@ -354,7 +354,7 @@ def test_the_next_image_is_prepared_while_one_is_at_work(make_rig, puppet, monke
 
 
 def test_a_preparation_that_fails_is_left_to_the_step(make_rig, puppet, monkeypatch):
-    rig = make_rig()
+    rig = make_rig(prepare_ahead='on')
     failed = threading.Event()
 
     def prepare(self, frame):
@@ -374,8 +374,9 @@ def test_a_preparation_that_fails_is_left_to_the_step(make_rig, puppet, monkeypa
     assert (rig.counts['processed'], rig.counts['errors']) == (2, 0)
 
 
-def test_nothing_is_prepared_where_that_is_not_wanted(make_rig):
-    rig = make_rig(prepare_ahead=False).start()
+@pytest.mark.parametrize('choice', ['auto', 'off'])
+def test_nothing_is_prepared_where_that_takes_time_from_the_frame(make_rig, choice):
+    rig = make_rig(prepare_ahead=choice).start()  # on a CPU
     rig.step(image())
     assert 'vis_ros input' not in {thread.name for thread in threading.enumerate()}
     assert rig.counts['processed'] == 1

@@ -140,13 +140,14 @@ class TrackerCore:
         for stream in self.streams:
             stream.save_quietly()  # ids that are given now must not be given again
         works = [stream.checked_frames() for stream in self.streams]
+        is_ahead = p.prepare_ahead == 'on' or (p.prepare_ahead == 'auto' and p.device != 'cpu')
         self.worker = Worker(
             lambda messages: process_batch([(works[i], message) for i, message in messages]),
             publish_batch,
             depth=1 if p.queue == 'latest' else p.queue_depth,
             cameras=len(works),
             takes_batches=self.method.takes_batches,
-            prepare=(lambda i, arrival: works[i].prepare(arrival)) if p.prepare_ahead else None,
+            prepare=(lambda i, arrival: works[i].prepare(arrival)) if is_ahead else None,
         )
         self.worker.start()
         try:

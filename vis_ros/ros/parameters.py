@@ -48,10 +48,12 @@ class NodeParameters:
         minimum=1,
         maximum=100000,
     )
-    prepare_ahead: bool = option(
-        True,
-        'While a frame is at work, the next image is decoded, scaled and brought to the device on '
-        'a thread of its own.',
+    prepare_ahead: str = option(
+        'auto',
+        'Whether the next image is decoded, scaled and brought to the device while a frame is at '
+        'work, on a thread of its own; auto: with a GPU, since on a CPU that takes time from the '
+        'frame at work.',
+        choices=('auto', 'on', 'off'),
     )
     qos_reliability: str = option(
         'match',
