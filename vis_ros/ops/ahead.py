@@ -14,7 +14,15 @@ from torch.utils._pytree import tree_leaves
 
 T = TypeVar('T')
 
-_own = threading.local()  # the stream of each thread on each GPU
+
+class _Streams(threading.local):
+    """The stream of a thread on each GPU."""
+
+    def __init__(self) -> None:
+        self.known: dict[torch.device, torch.cuda.Stream] = {}
+
+
+_own = _Streams()
 
 
 class Ahead(Generic[T]):
@@ -48,7 +56,6 @@ class Ahead(Generic[T]):
 
 
 def _stream_of(device: torch.device) -> torch.cuda.Stream:
-    streams: dict[torch.device, torch.cuda.Stream] = _own.__dict__.setdefault('streams', {})
-    if device not in streams:
-        streams[device] = torch.cuda.Stream(device)
-    return streams[device]
+    if device not in _own.known:
+        _own.known[device] = torch.cuda.Stream(device)
+    return _own.known[device]
