@@ -17,13 +17,13 @@ from vis_ros.ros.error_log import ErrorLog
 from vis_ros.ros.frame_work import Arrival, FrameWork
 from vis_ros.ros.host import Closeable, Host
 from vis_ros.ros.image_input import ImageInput
+from vis_ros.ros.mailbox import Mailbox
 from vis_ros.ros.outputs import Outputs
 from vis_ros.ros.parameter_checks import class_ids
 from vis_ros.ros.parameters import NodeParameters
 from vis_ros.ros.spatial_work import SpatialWork
 from vis_ros.ros.statistics import Statistics
 from vis_ros.ros.transform_input import TransformInput
-from vis_ros.ros.worker import Mailbox
 from vis_ros.structures.options import replace_config
 
 

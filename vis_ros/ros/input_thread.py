@@ -7,20 +7,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
+
+from vis_ros.ros.helper_thread import HelperThread
+from vis_ros.ros.mailbox import Mailbox
 
 
-class Waiting(Protocol):
-    """Messages that wait, see `Mailbox`; all with the lock held."""
-
-    def next_unprepared(self) -> Any:
-        """Return the message that is taken next, or None where it is prepared or there is none."""
-
-    def put_prepared(self, message: Any, prepared: Any) -> None:
-        """Put what was made of a message in its place, if it still waits to be taken next."""
-
-
-class InputThread:
+class InputThread(HelperThread):
     """Prepares the messages that are taken next, one at a time, while the worker is busy.
 
     Not before it is time: of the messages that come while a frame is at work the newest wins, so
@@ -37,27 +30,16 @@ class InputThread:
     def __init__(
         self,
         changed: threading.Condition,
-        boxes: Sequence[Waiting],
+        boxes: Sequence[Mailbox],
         prepare: Callable[[int, Any], Any],
     ) -> None:
-        self._changed = changed
+        super().__init__(changed, 'vis_ros input')
         self._boxes = boxes
         self._prepare = prepare
         self._begun_s: float | None = None  # since when the worker is busy
         self._expected_s = 0.0  # how long it was, last time
         self._own_s = 0.0  # how long it took to prepare a message, last time
-        self._ends = False
         self._is_at_work = False
-        self._thread = threading.Thread(target=self._run, name='vis_ros input', daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
 
     @property
     def is_at_work(self) -> bool:
@@ -81,16 +63,6 @@ class InputThread:
         if self._begun_s is not None:
             self._expected_s = time.monotonic() - self._begun_s
         self._begun_s = None
-
-    def end(self) -> None:
-        """Let the thread end after the message at work; returns at once."""
-        with self._changed:
-            self._ends = True
-            self._changed.notify_all()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait until the thread has ended, or for `timeout_s`."""
-        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while (found := self._wait_for_message()) is not None:

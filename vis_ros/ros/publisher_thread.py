@@ -9,10 +9,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from vis_ros.ros.helper_thread import HelperThread
+
 _MOST = 2  # batches: one is being published, one waits
 
 
-class PublisherThread:
+class PublisherThread(HelperThread):
     """Publishes batches, one at a time, in the order in which they were handed over.
 
     Capacity: 2 batches, with the one that is being published. Who hands over looks for room
@@ -24,20 +26,9 @@ class PublisherThread:
     """
 
     def __init__(self, changed: threading.Condition, publish: Callable[[Any], None]) -> None:
-        self._changed = changed
+        super().__init__(changed, 'vis_ros publisher')
         self._publish = publish
         self._batches: deque[Any] = deque()  # the first is being published
-        self._ends = False
-        self._thread = threading.Thread(target=self._run, name='vis_ros publisher', daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
 
     @property
     def is_idle(self) -> bool:
@@ -54,16 +45,6 @@ class PublisherThread:
         with self._changed:
             self._batches.append(batch)
             self._changed.notify_all()
-
-    def end(self) -> None:
-        """Let the thread end once all that was handed over is published; returns at once."""
-        with self._changed:
-            self._ends = True
-            self._changed.notify_all()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait until the thread has ended, or for `timeout_s`."""
-        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while self._wait_for_batch():

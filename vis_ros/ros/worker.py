@@ -1,6 +1,6 @@
 # Copyright 2026 The vis_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The thread that does the work, and the mailboxes before it, one for each camera.
+"""The thread that does the work, with a mailbox before it for each camera.
 
 The subscription's callback only stores the message. With depth 1 the newest wins: a message that
 still waits is replaced and counted, so that latency never grows. Jobs (save, load) run on the same
@@ -19,84 +19,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from vis_ros.ros.helper_thread import HelperThread
 from vis_ros.ros.input_thread import InputThread
+from vis_ros.ros.mailbox import Mailbox
 from vis_ros.ros.publisher_thread import PublisherThread
 
 T = TypeVar('T')
-
-
-class Mailbox:
-    """Messages of one camera that wait.
-
-    Capacity: `depth` messages; a full mailbox drops the oldest. Each drop is counted.
-
-    Args:
-        changed: Lock of the worker, told of each message.
-        depth: Messages that may wait, 1 or more.
-
-    Attributes:
-        dropped: Messages that were never processed, so far.
-
-    Raises:
-        ValueError: The depth is below 1.
-    """
-
-    def __init__(self, changed: threading.Condition, depth: int) -> None:
-        if depth < 1:
-            raise ValueError(f'depth: expected 1 or more, got {depth}')
-        self._changed = changed
-        self._waiting: deque[Any] = deque()
-        self._prepared: Any = None  # the message that is taken next, once it is prepared
-        self._is_closed = False
-        self.depth = depth
-        self.dropped = 0
-
-    @property
-    def waiting(self) -> int:
-        """Number of messages that wait; the one at work is not among them."""
-        with self._changed:
-            return len(self._waiting)
-
-    def offer(self, message: Any) -> Any:
-        """Leave a message; returns at once. After `Worker.close` it is dropped and counted.
-
-        Returns:
-            The message that was dropped for it, or None.
-        """
-        dropped = None
-        with self._changed:
-            if self._is_closed:
-                self.dropped += 1
-                return message
-            if len(self._waiting) >= self.depth:
-                dropped = self.take()
-                self.dropped += 1
-            self._waiting.append(message)
-            self._changed.notify_all()
-        return dropped
-
-    def take(self) -> Any:
-        """Return the oldest message; only with the lock held, and not when empty."""
-        self._prepared = None
-        return self._waiting.popleft()
-
-    def next_unprepared(self) -> Any:
-        """See `input_thread.Waiting`."""
-        if not self._waiting or self._waiting[0] is self._prepared:
-            return None
-        return self._waiting[0]
-
-    def put_prepared(self, message: Any, prepared: Any) -> None:
-        """See `input_thread.Waiting`."""
-        if self._waiting and self._waiting[0] is message:
-            self._waiting[0] = self._prepared = prepared
-
-    def close(self) -> None:
-        """Drop and count what waits and what comes from now on; only with the lock held."""
-        self._is_closed = True
-        self.dropped += len(self._waiting)
-        self._waiting.clear()
-        self._prepared = None
 
 
 class Worker:
@@ -151,23 +79,23 @@ class Worker:
         self._is_busy = False
         self.boxes = tuple(Mailbox(self._changed, depth) for _ in range(cameras))
         self._publisher = PublisherThread(self._changed, publish)
+        self._helpers: list[HelperThread] = [self._publisher]
         self._input: InputThread | None = None
         if prepare is not None:
             self._input = InputThread(self._changed, self.boxes, prepare)
+            self._helpers.append(self._input)
         self._thread = threading.Thread(target=self._run, name='vis_ros worker', daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
-        self._publisher.start()
-        if self._input is not None:
-            self._input.start()
+        for helper in self._helpers:
+            helper.start()
         self._thread.start()
 
     @property
     def is_alive(self) -> bool:
         """Whether one of the threads runs."""
-        has_input = self._input is not None and self._input.is_alive
-        return has_input or self._thread.is_alive() or self._publisher.is_alive
+        return self._thread.is_alive() or any(helper.is_alive for helper in self._helpers)
 
     @property
     def waiting(self) -> int:
@@ -236,8 +164,8 @@ class Worker:
         self.close()
         if self._thread.is_alive():
             self._thread.join(max(0.0, until_s - time.monotonic()))
-        for helper in (self._publisher, self._input):
-            if helper is not None and helper.is_alive:
+        for helper in self._helpers:
+            if helper.is_alive:
                 helper.join(max(0.0, until_s - time.monotonic()))
         return not self.is_alive
 
@@ -251,9 +179,8 @@ class Worker:
                         self._input.worker_ends()
                     self._changed.notify_all()
         finally:
-            self._publisher.end()
-            if self._input is not None:
-                self._input.end()
+            for helper in self._helpers:
+                helper.end()
 
     def _take(self) -> Callable[[], None] | None:
         with self._changed:
