@@ -327,6 +327,15 @@ def test_compressed_images_have_a_topic_of_their_own(make_rig):
     assert found.type_name == 'sensor_msgs/msg/CompressedImage'
 
 
+def two_images(rig, puppet):
+    """Send two images; return the gate behind which the first is at work."""
+    gate = Gate(puppet)
+    rig.send(image(stamp_ns=NOW_NS))
+    gate.wait_entered()
+    rig.send(image(stamp_ns=NOW_NS + 1))
+    return gate
+
+
 def test_the_next_image_is_prepared_while_one_is_at_work(make_rig, puppet, monkeypatch):
     """It is decoded once, on a thread of its own; a broken one is counted once, in its turn."""
     rig = make_rig(queue='every', prepare_ahead='on')
@@ -338,10 +347,7 @@ def test_the_next_image_is_prepared_while_one_is_at_work(make_rig, puppet, monke
 
     monkeypatch.setattr(puppet, 'prepare', prepare)
     rig.start()
-    gate = Gate(puppet)
-    rig.send(image(stamp_ns=NOW_NS))
-    gate.wait_entered()
-    rig.send(image(stamp_ns=NOW_NS + 1))
+    gate = two_images(rig, puppet)
     assert asked.get(timeout=PATIENCE_S) == (NOW_NS + 1, 'vis_ros input')
     gate.let_go()
     gate.wait_entered()
@@ -363,10 +369,7 @@ def test_a_preparation_that_fails_is_left_to_the_step(make_rig, puppet, monkeypa
 
     monkeypatch.setattr(puppet, 'prepare', prepare)
     rig.start()
-    gate = Gate(puppet)
-    rig.send(image(stamp_ns=NOW_NS))
-    gate.wait_entered()
-    rig.send(image(stamp_ns=NOW_NS + 1))
+    gate = two_images(rig, puppet)
     assert failed.wait(PATIENCE_S)
     gate.let_go(2)
     rig.settle()

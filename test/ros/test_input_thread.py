@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
-from worker_rig import PATIENCE_S
+from worker_rig import PATIENCE_S, benches
 
 from vis_ros.ros.input_thread import InputThread
 from vis_ros.ros.worker import Worker
@@ -25,6 +25,7 @@ class Bench:
 
     def __init__(self, depth: int = 1, cameras: int = 1, takes_batches: bool = False) -> None:
         self.begun: list[object] = []
+        self.published: list[object] = []
         self.entered = threading.Semaphore(0)
         self.gate = threading.Semaphore(0)
         self.prepares = threading.Semaphore(0)
@@ -32,7 +33,7 @@ class Bench:
         self.asked: list[object] = []
         self.worker = Worker(
             self._process,
-            lambda batch: None,
+            self.published.extend,
             depth=depth,
             cameras=cameras,
             takes_batches=takes_batches,
@@ -41,10 +42,11 @@ class Bench:
         self.worker.start()
 
     def _process(self, messages: list[tuple[int, object]]) -> object:
-        self.begun.extend(message for _, message in messages)
+        found = [message for _, message in messages]
+        self.begun.extend(found)
         self.entered.release()
         assert self.gate.acquire(timeout=PATIENCE_S)
-        return messages
+        return found
 
     def _prepare(self, camera: int, message: object) -> object:
         self.asked.append(message)
@@ -59,6 +61,12 @@ class Bench:
         """Offer a message and wait until it is at work."""
         self.offer(message)
         assert self.entered.acquire(timeout=PATIENCE_S)
+
+    def occupy_and_prepare(self) -> None:
+        """Have message 0 at work, and message 1 prepared until it is let go."""
+        self.occupy(0)
+        self.offer(1)
+        assert self.prepares.acquire(timeout=PATIENCE_S)
 
     def wait_until_prepared(self) -> None:
         """Let the preparation at work end, and wait for that."""
@@ -76,17 +84,7 @@ class Bench:
 
 @pytest.fixture
 def make() -> Iterator[Callable[..., Bench]]:
-    made: list[Bench] = []
-
-    def build(**options: int) -> Bench:
-        made.append(Bench(**options))
-        return made[-1]
-
-    yield build
-    for bench in made:
-        bench.let_go(1000)
-        assert bench.worker.stop(PATIENCE_S)
-        assert not bench.worker.is_alive
+    yield from benches(Bench)
 
 
 def test_the_next_message_is_prepared_while_one_is_at_work(make):
@@ -130,9 +128,7 @@ def test_the_newest_wins_over_one_that_is_prepared_or_being_prepared(make):
 
 def test_the_worker_waits_for_the_one_that_is_being_prepared(make):
     bench = make()
-    bench.occupy(0)
-    bench.offer(1)
-    assert bench.prepares.acquire(timeout=PATIENCE_S)
+    bench.occupy_and_prepare()
     bench.gate.release(2)
     changed = bench.worker._changed
     with changed:
@@ -174,9 +170,7 @@ def test_cameras_that_are_taken_together_are_prepared_together(make):
 
 def test_stop_waits_for_the_preparation_and_drops_its_message(make):
     bench = make()
-    bench.occupy(0)
-    bench.offer(1)
-    assert bench.prepares.acquire(timeout=PATIENCE_S)
+    bench.occupy_and_prepare()
     bench.gate.release()
     assert not bench.worker.stop(0.1)
     assert bench.worker.is_alive and bench.worker.dropped == 1
@@ -187,9 +181,7 @@ def test_stop_waits_for_the_preparation_and_drops_its_message(make):
 
 def test_a_job_does_not_wait_for_a_preparation(make):
     bench = make()
-    bench.occupy(0)
-    bench.offer(1)
-    assert bench.prepares.acquire(timeout=PATIENCE_S)
+    bench.occupy_and_prepare()
     bench.gate.release(2)
     assert bench.worker.call(lambda: 'saved', PATIENCE_S) == 'saved'
     assert bench.begun == [0]

@@ -23,12 +23,12 @@ class Bench(Protocol):
         """Let so many messages pass."""
 
 
-def benches(kind: Callable[[int], Bench]) -> Iterator[Callable[..., Bench]]:
-    """Yield what makes benches of a mailbox's depth; end them afterwards."""
+def benches(kind: Callable[..., Bench]) -> Iterator[Callable[..., Bench]]:
+    """Yield what makes benches with options; end them afterwards."""
     made: list[Bench] = []
 
-    def build(depth: int = 1) -> Bench:
-        made.append(kind(depth))
+    def build(depth: int = 1, **options: int) -> Bench:
+        made.append(kind(depth, **options))
         return made[-1]
 
     yield build
