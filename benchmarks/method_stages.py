@@ -67,7 +67,7 @@ def _iai_places(method: Any) -> Sequence[tuple[Any, str, str]]:
         (iai, 'detect', 'selection, masks'),
         (method, '_assign', 'assignment'),
         (method, '_remember', 'memory of the network'),
-        (iai, 'at_source', 'masks in the image'),
+        (iai, 'pixel_owners', 'masks in the image'),
     )
 
 

@@ -58,7 +58,7 @@ def places_of(case: FullTracker) -> Sequence[tuple[Any, str, str]]:
     """Return where the stages of the case's steps end, but for the last one; see `noted`."""
     model, tracker = case.model, case.model.tracker
     return (
-        (rgnnvis, 'prepare', 'input'),
+        (rgnnvis, 'prepare_frame', 'input'),
         (model.detector.backbone, 'forward', 'backbone'),
         (model.detector.head, 'forward', 'pyramid, prototypes, head'),
         (model, 'detect', 'selection, NMS'),

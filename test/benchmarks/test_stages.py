@@ -68,11 +68,11 @@ def test_each_detection_owns_pixels():
 
 def test_every_stage_comes_once_and_nothing_stays_patched():
     case = FullTracker('rgnnvis_pp', 'small', 'cpu', tracks=4, detections=2)
-    before = rgnnvis.label_image, rgnnvis.prepare
+    before = rgnnvis.label_image, rgnnvis.prepare_frame
     spans, host = stages.spans_of_step(case)
     assert tuple(spans) == tuple(host) == stages.STAGES
     assert all(span >= 0 for span in spans.values())
-    assert before == (rgnnvis.label_image, rgnnvis.prepare)
+    assert before == (rgnnvis.label_image, rgnnvis.prepare_frame)
     assert 'look' not in vars(case.model.tracker)
 
 

@@ -29,7 +29,7 @@ from vis_ros.nn.yolact import (
     SelectionConfig,
     Yolact,
     YolactOutput,
-    prepare,
+    prepare_frame,
     rgnnvis_config,
     select,
     stock_config,
@@ -40,8 +40,8 @@ from vis_ros.nn.yolact.features import pool_features
 from vis_ros.nn.yolact.masks import crop_masks, mask_logits
 from vis_ros.nn.yolact.nms import select_stock
 from vis_ros.ops.masks import tight_box
-from vis_ros.ops.soft_masks import paste_mask
-from vis_ros.ops.transfer import constant, upload
+from vis_ros.ops.stretch import axes, masks_above
+from vis_ros.ops.transfer import constant
 from vis_ros.structures import Detections, Frame
 from vis_ros.structures.batch import as_a_whole
 from vis_ros.structures.options import option
@@ -169,8 +169,7 @@ class YolactDetector(Detector):
 
     def _detect(self, frames: Sequence[Frame]) -> list[Detections]:
         config = self._network.config
-        images = (upload(frame.image, self.device)[None] for frame in frames)
-        image = torch.cat([prepare(image, config) for image in images])
+        image = torch.cat([prepare_frame(each.image, config, self.device) for each in frames])
         with running_in(self.device, self.config.precision):
             output = self._network(image)
         return [self._finish(one_of(output, n), frame) for n, frame in enumerate(frames)]
@@ -219,7 +218,8 @@ class YolactDetector(Detector):
             part.numpy() for part in packed.split((1, 1, self.feature_size, shape.numel()), dim=1)
         )
         size, threshold = (frame.height, frame.width), self.config.mask_threshold
-        masks = [paste_mask(mask, size, threshold) for mask in soft.reshape(-1, *shape)]
+        maps = torch.from_numpy(soft).unflatten(1, tuple(shape))
+        masks = masks_above(maps, axes(tuple(shape), size), threshold)
         rows = [n for n, mask in enumerate(masks) if mask.pixels.any()]
         if not rows:
             return Detections.empty(self.feature_size)

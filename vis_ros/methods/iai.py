@@ -29,18 +29,17 @@ from vis_ros.nn.acceleration import accelerate_option
 from vis_ros.nn.batches import in_batches
 from vis_ros.nn.condinst import place, prepare
 from vis_ros.nn.condinst.config import NETWORKS
-from vis_ros.nn.condinst.masks import at_source
 from vis_ros.nn.cuda_graphs import RecordedCalls
 from vis_ros.nn.iai import Iai, IaiMemory, IaiOptions, IaiSelection, Perception, memory_of
 from vis_ros.nn.iai.assignment import NEWCOMER, match, match_by_rank
 from vis_ros.nn.iai.detection import Detected, detect
 from vis_ros.nn.iai.model import count_classes
-from vis_ros.nn.iai.selection import Found, first_cover, labelled
+from vis_ros.nn.iai.selection import Found, labelled, pixel_owners
 from vis_ros.nn.picture import Placement
 from vis_ros.nn.precision import PRECISIONS
 from vis_ros.nn.rgnn.masks import Owners, owners_of
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.ops.rows import add, put, rows_to_do
+from vis_ros.ops.rows import add, put
 from vis_ros.ops.transfer import download, upload
 from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import option
@@ -199,11 +198,7 @@ class IaiMethod(NetworkMethod[Iai]):
             ids = self.config.model.ids
             identity = torch.where(slot >= 0, slot, ids)
             self._remember(state, seen, labelled(owned.owner, identity, ids), born)
-        shown = rows_to_do(slot >= 0)
-        inside = at_source(masks[shown], placement.picture, placement.source) > 0.5
-        inside &= (slot[shown] >= 0)[:, None, None]
-        pixels = labelled(first_cover(inside), slot[shown] + 1, 0)
-        owners = owners_of(pixels, self.config.memory.capacity)
+        owners = owners_of(pixel_owners(masks, slot, placement), self.config.memory.capacity)
         self._observe(state, frame.stamp_ns, owners, found.classes, slot)
         tracks = brought_down(owners, state.memory).tracks(has_probabilities=True)
         return FrameResult(frame.stamp_ns, frame.frame_id, frame.height, frame.width, tracks)

@@ -36,9 +36,9 @@ from vis_ros.nn.maskprop.perception import (
     Picture,
     look_at,
     picture_of,
-    propagated_masks,
     understand,
 )
+from vis_ros.nn.maskprop.source import masks_at_source
 from vis_ros.nn.maskprop.support import Glimpse, Supports
 from vis_ros.nn.picture import boxes_at_source
 from vis_ros.nn.weights import LoadedWeights
@@ -194,7 +194,7 @@ class MaskPropMethod(NetworkMethod[MaskProp]):
         shown = content.masks
         if not self.config.model.propagation.frame_masks:
             threshold = self.config.detections.mask_threshold
-            shown = propagated_masks(masks[:, place], centre.placement, threshold)
+            shown = masks_at_source(masks[:, place], centre.placement, threshold)
         found = content.found
         entry = books.Entry(centre.stamp_ns, found.scores, found.class_ids, shown)
         slots, tracks = self._enter(state, entry, scores, self.config.match_threshold)

@@ -31,7 +31,7 @@ from vis_ros.nn.rgnn.masks import Owners, label_image, owners_of
 from vis_ros.nn.rgnn.model import Detected, RgnnVis, Seen
 from vis_ros.nn.rgnn.state import RgnnState, Tracks
 from vis_ros.nn.weights import LoadedWeights
-from vis_ros.nn.yolact import SelectionConfig, prepare
+from vis_ros.nn.yolact import SelectionConfig, prepare_frame
 from vis_ros.nn.yolact.config import NETWORKS
 from vis_ros.ops.transfer import upload
 from vis_ros.structures import Frame, FrameResult
@@ -141,8 +141,7 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
 
     def read(self, frame: Frame) -> Tensor:
         """See `NetworkMethod.read`."""
-        image = upload(frame.image, self.device)
-        return prepare(image[None], self._model.detector.config)
+        return prepare_frame(frame.image, self._model.detector.config, self.device)
 
     def look(self, frames: Sequence[Frame]) -> list[Detected]:
         """See `NetworkMethod.look`: what the detector finds."""

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from vis_ros.ops.stretch import Axes, axes_through
 from vis_ros.ops.transfer import constant
 
 _GRID = 32  # the coarsest level must come out even
@@ -45,6 +46,20 @@ def box_scale(placement: Placement, like: Tensor) -> Tensor:
 def boxes_at_source(boxes: Tensor, placement: Placement) -> Tensor:
     """Return boxes (N, 4), xyxy in pixels of the input, in those of the image; not clipped."""
     return boxes / box_scale(placement, boxes)
+
+
+def axes_at_source(
+    cells: tuple[int, int], placement: Placement, *, is_aligned: bool = False
+) -> Axes:
+    """Return how maps over the whole input are stretched to the image, by way of the input's size.
+
+    Args:
+        cells: Rows and columns of the maps.
+        placement: Where the image lies in the input.
+        is_aligned: See `axes_through`.
+    """
+    sizes = placement.padded, placement.picture, placement.source
+    return axes_through(cells, *sizes, is_aligned=is_aligned)
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:

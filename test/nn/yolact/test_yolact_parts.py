@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from vis_ros.nn.yolact import (
     YolactConfig,
     YolactOutput,
     prepare,
+    prepare_frame,
     rgnnvis_config,
     select,
     stock_config,
@@ -195,6 +197,16 @@ def test_prepare_keeps_what_fits_and_normalises() -> None:
     x = prepare(image, SMALL)
     assert x.shape == (1, 3, 64, 96)
     assert x[0, :, 0, 0].tolist() == pytest.approx([2.2489, 2.4286, 2.64], abs=1e-3)
+
+
+@pytest.mark.parametrize('size', [(64, 96), (65, 97), (127, 300), (128, 192), (720, 1280)])
+def test_a_frame_is_prepared_as_images_are(size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    image.flags.writeable = False  # as the bytes of a message are
+    found = prepare_frame(image, SMALL, torch.device('cpu'))
+    expected = prepare(torch.from_numpy(image.copy())[None], SMALL)
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize('name', ['slim18', 'resnet18', 'resnet50'])

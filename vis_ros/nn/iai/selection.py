@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from vis_ros.nn.condinst.head import Places
-from vis_ros.nn.condinst.masks import at_input, mask_logits, soft_masks
+from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, soft_masks
 from vis_ros.nn.condinst.network import CondInstOutput
 from vis_ros.nn.condinst.selection import clipped_boxes, strongest
 from vis_ros.nn.iai.config import IaiSelection
-from vis_ros.nn.picture import Placement, boxes_at_source
+from vis_ros.nn.picture import Placement, axes_at_source, boxes_at_source
 from vis_ros.ops.nms import greedy_nms
+from vis_ros.ops.rows import rows_to_do
+from vis_ros.ops.stretch import labels_of_first
 
 _THRESHOLD = 0.5  # of masks
 _WEIGHTS = {'first': (1.0, 0.5), 'later': (0.5, 1.0), 'average': (0.5, 0.5)}  # class, identity
@@ -168,3 +170,21 @@ def labelled(owner: Tensor, values: Tensor, background: int) -> Tensor:
     """
     table = torch.cat((values.new_full((1,), background), values)).to(torch.uint8)
     return table[owner + 1]
+
+
+def pixel_owners(masks: Tensor, slot: Tensor, placement: Placement) -> Tensor:
+    """Return the owner of each pixel of the image, slot + 1, or 0, uint8 (H, W).
+
+    Args:
+        masks: float tensor (N, H, W), soft masks at the size of the input; the first owns a pixel.
+        slot: int64 tensor (N,), slots of the detections, or -1.
+        placement: Of the image in the input.
+    """
+    is_shown = slot >= 0
+    shown = rows_to_do(is_shown)
+    soft, labels = torch.where(is_shown[shown, None, None], masks[shown], 0.0), slot[shown] + 1
+    if soft.is_cpu:
+        axes = axes_at_source(placement.padded, placement)
+        return torch.from_numpy(labels_of_first(soft, axes, _THRESHOLD, labels.tolist()))
+    inside = at_source(soft, placement.picture, placement.source) > _THRESHOLD
+    return labelled(first_cover(inside), labels, 0)

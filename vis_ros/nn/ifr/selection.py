@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from vis_ros.nn.ifr.config import IfrSelection
-from vis_ros.nn.picture import Placement
+from vis_ros.nn.picture import Placement, axes_at_source
 from vis_ros.ops.rle import from_crop
 from vis_ros.ops.run_starts import download_masks
+from vis_ros.ops.stretch import masks_above
 from vis_ros.ops.transfer import download
-from vis_ros.structures import CropMask, Rle
+from vis_ros.structures import Rle
 
 _LARGEST = 9.21  # of a logit, that of the largest probability that `logits_of` knows
 
@@ -81,23 +82,18 @@ def masks_at_source(logits: Tensor, placement: Placement, threshold: float) -> l
         placement: Where the image lies in the input.
         threshold: Pixels from this probability on belong to a mask.
     """
-    x = logits[:, None].float().clamp(-_LARGEST, _LARGEST)
-    x = functional.interpolate(x, size=placement.padded, mode='bilinear', align_corners=False)
+    x = logits.float().clamp(-_LARGEST, _LARGEST)
+    if x.is_cpu:
+        axes = axes_at_source((x.shape[1], x.shape[2]), placement)
+        masks = masks_above(x, axes, _logit(threshold), is_inclusive=True)
+        return [from_crop(mask) for mask in masks]
+    x = functional.interpolate(
+        x[:, None], size=placement.padded, mode='bilinear', align_corners=False
+    )
     x = x[..., : placement.picture[0], : placement.picture[1]]
     if placement.picture != placement.source:
         x = functional.interpolate(x, size=placement.source, mode='bilinear', align_corners=False)
-    is_inside = x[:, 0] >= _logit(threshold)
-    if is_inside.is_cpu:
-        return [from_crop(_cropped(mask)) for mask in is_inside.numpy()]
-    return download_masks(is_inside)
-
-
-def _cropped(mask: np.ndarray) -> CropMask:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return CropMask(0, 0, np.zeros((0, 0), np.bool_))
-    y, x = int(rows[0]), int(columns[0])
-    return CropMask(x, y, mask[y : rows[-1] + 1, x : columns[-1] + 1].copy())
+    return download_masks(x[:, 0] >= _logit(threshold))
 
 
 def _logit(probability: float) -> float:

@@ -21,7 +21,7 @@ from vis_ros.nn.maskprop.config import DetectionOptions, MaskPropSizes
 from vis_ros.nn.maskprop.detector import Features, Instances
 from vis_ros.nn.maskprop.model import MaskProp
 from vis_ros.nn.maskprop.picture import normalise, place
-from vis_ros.nn.maskprop.source import dense_masks, maps_at_source, pasted_masks
+from vis_ros.nn.maskprop.source import pasted_masks
 from vis_ros.nn.picture import Placement, boxes_at_source, scaled
 from vis_ros.nn.precision import running_in
 from vis_ros.ops.transfer import download, upload
@@ -141,11 +141,6 @@ def understand(
     boxes = boxes_at_source(boxes, placement)
     pasted = pasted_masks(masks, boxes, placement.source, options.mask_threshold)
     return Perceived(placement, view, host, regions, pasted, looks)
-
-
-def propagated_masks(maps: Tensor, placement: Placement, threshold: float) -> tuple[CropMask, ...]:
-    """Return maps (N, h, w) over the input as masks of the source image."""
-    return dense_masks(maps_at_source(maps, placement), threshold)
 
 
 def _looks(model: MaskProp, features: Features, found: Instances) -> Tensor:

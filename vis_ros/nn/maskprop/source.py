@@ -8,27 +8,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vis_ros.nn.picture import Placement
+from vis_ros.nn.picture import Placement, axes_at_source
+from vis_ros.ops.stretch import masks_above
 from vis_ros.structures import CropMask
 
 
-def maps_at_source(maps: Tensor, placement: Placement) -> Tensor:
-    """Return soft maps (N, h, w) over the whole input at the size of the source, (N, H, W)."""
-    if not len(maps):
-        return maps.new_zeros((0, *placement.source))
-    rows, columns = placement.picture
-    at_input = functional.interpolate(
-        maps[None], placement.padded, mode='bilinear', align_corners=False
-    )[..., :rows, :columns]
-    return functional.interpolate(
-        at_input, placement.source, mode='bilinear', align_corners=False
-    )[0]
+def masks_at_source(maps: Tensor, placement: Placement, threshold: float) -> tuple[CropMask, ...]:
+    """Return maps over the whole input as masks of the source image.
 
-
-def dense_masks(maps: Tensor, threshold: float) -> tuple[CropMask, ...]:
-    """Return maps (N, H, W) of the whole source as masks: pixels from the threshold on."""
-    pixels = (maps >= threshold).cpu().numpy()
-    return tuple(CropMask(0, 0, each) for each in pixels)
+    Args:
+        maps: float tensor (N, h, w), probabilities.
+        placement: Of the image in the input.
+        threshold: Pixels from this probability on belong to a mask.
+    """
+    axes = axes_at_source((maps.shape[1], maps.shape[2]), placement)
+    return tuple(masks_above(maps.float().cpu(), axes, threshold, is_inclusive=True))
 
 
 def pasted_masks(

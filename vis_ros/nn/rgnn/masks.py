@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,6 +18,7 @@ from vis_ros.nn.yolact.selection import DetectionSet
 from vis_ros.ops import kernels
 from vis_ros.ops.label_runs import LabelRuns
 from vis_ros.ops.rows import rows_to_do
+from vis_ros.ops.stretch import axes, labels_of_highest
 
 UNSEEN = -20.0  # score of tracks without a detection
 
@@ -121,7 +121,8 @@ def label_image(scores: Tensor, size: tuple[int, int], background: float) -> Ten
         background: Score of the background.
     """
     if scores.device.type == 'cpu':
-        return _labels_track_by_track(scores, size, background)
+        shape = (scores.shape[1], scores.shape[2])
+        return torch.from_numpy(labels_of_highest(scores.float(), axes(shape, size), background))
     work = labels_at_once
     if kernels.can_run(scores.device):
         from vis_ros.ops.kernels.label_image import label_image as work
@@ -134,67 +135,6 @@ def labels_at_once(scores: Tensor, size: tuple[int, int], background: float) -> 
     stack = torch.cat((ground, scores))[None]
     stack = functional.interpolate(stack, size, mode='bilinear', align_corners=False)
     return stack[0].max(dim=0).indices.to(torch.int16)
-
-
-def _labels_track_by_track(scores: Tensor, size: tuple[int, int], background: float) -> Tensor:
-    """Return what `label_image` does, on a CPU: each track only where it has scores.
-
-    A picture is stretched by two products of matrices, which are small for a small window. They
-    are torch's: those of NumPy have threads of their own, which wait by keeping a core busy.
-    """
-    cells = scores.float()
-    inside = (cells > UNSEEN).numpy()
-    rows, columns = _Axis(cells.shape[1], size[0]), _Axis(cells.shape[2], size[1])
-    best = np.full(size, background, np.float32)
-    labels = np.zeros(size, np.uint8 if len(cells) < 256 else np.int16)
-    pixels = torch.empty(best.size)  # memory for the windows of all tracks,
-    marks = np.empty(best.size, np.bool_)  # and for what is better in them
-    for m in np.flatnonzero(inside.any((1, 2))).tolist():
-        y, v = rows.reach(inside[m].any(1))
-        x, u = columns.reach(inside[m].any(0))
-        before = best[y, x]
-        stretched = pixels[: before.size].view(before.shape)
-        torch.mm(rows.weights[y, v] @ cells[m, v, u], columns.weights[x, u].T, out=stretched)
-        window = stretched.numpy()
-        is_better = marks[: before.size].reshape(before.shape)
-        np.copyto(labels[y, x], m + 1, where=np.greater(window, before, out=is_better))
-        np.maximum(before, window, out=before)
-    return torch.from_numpy(labels)
-
-
-class _Axis:
-    """How cells are stretched to pixels along an axis: bilinear, half-pixel centres.
-
-    Args:
-        cells: Number of cells n.
-        pixels: Number of pixels N.
-
-    Attributes:
-        weights: float32 tensor (N, n), share of each cell in each pixel.
-    """
-
-    def __init__(self, cells: int, pixels: int) -> None:
-        pixel = np.arange(pixels)
-        where = ((pixel + np.float32(0.5)) * np.float32(cells / pixels) - np.float32(0.5)).clip(0)
-        self._low = where.astype(np.int64).clip(max=cells - 1)
-        self._high = (self._low + 1).clip(max=cells - 1)
-        share = where - self._low
-        weights = np.zeros((pixels, cells), np.float32)
-        weights[pixel, self._low] = 1 - share
-        weights[pixel, self._high] += share
-        self.weights = torch.from_numpy(weights)
-
-    def reach(self, is_set: np.ndarray) -> tuple[slice, slice]:
-        """Return the pixels that some cells, bool (n,), reach, and all cells that reach them.
-
-        Where there are fewer pixels than cells, these may reach none.
-        """
-        cells = np.flatnonzero(is_set)
-        start = int(np.searchsorted(self._high, cells[0]))
-        stop = int(np.searchsorted(self._low, cells[-1], side='right'))
-        if start >= stop:
-            return slice(0), slice(0)
-        return slice(start, stop), slice(self._low[start], self._high[stop - 1] + 1)
 
 
 class Owners(NamedTuple):

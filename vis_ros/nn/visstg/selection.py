@@ -15,12 +15,13 @@ from torch.nn import functional
 
 from vis_ros.nn.condinst.head import Places
 from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, soft_masks
-from vis_ros.nn.picture import Placement
+from vis_ros.nn.picture import Placement, axes_at_source
 from vis_ros.nn.visstg.config import VisstgSelection
 from vis_ros.nn.visstg.heads import decoded
 from vis_ros.nn.visstg.network import Output, unflat
 from vis_ros.ops.nms import greedy_nms
 from vis_ros.ops.rows import rows_to_do
+from vis_ros.ops.stretch import labels_of_highest
 from vis_ros.ops.transfer import constant
 
 _INSIDE = 0.5  # probability above which a pixel belongs to a mask
@@ -105,7 +106,7 @@ def masks_of(
 
 
 def pixel_owners(masks: Tensor, slot: Tensor, placement: Placement) -> Tensor:
-    """Return the owner of each pixel of the image, slot + 1, or 0, int16 (H, W).
+    """Return the owner of each pixel of the image, slot + 1, or 0, integer (H, W).
 
     Args:
         masks: float tensor (N, h, w), soft masks of stride 4; the surest owns a pixel.
@@ -114,8 +115,11 @@ def pixel_owners(masks: Tensor, slot: Tensor, placement: Placement) -> Tensor:
     """
     is_shown = slot >= 0
     shown = rows_to_do(is_shown)
-    soft = torch.where(is_shown[shown, None, None], masks[shown], 0.0)
+    soft, labels = torch.where(is_shown[shown, None, None], masks[shown], 0.0), slot[shown] + 1
+    if soft.is_cpu:
+        axes = axes_at_source((soft.shape[1], soft.shape[2]), placement, is_aligned=True)
+        return torch.from_numpy(labels_of_highest(soft, axes, _INSIDE, labels.tolist()))
     soft = at_source(at_input(soft), placement.picture, placement.source)
     ground = soft.new_full((1, *soft.shape[1:]), _INSIDE)
     owner = torch.cat((ground, soft)).max(dim=0).indices
-    return torch.cat((slot.new_zeros(1), slot[shown] + 1)).to(torch.int16)[owner]
+    return torch.cat((labels.new_zeros(1), labels)).to(torch.int16)[owner]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,7 +19,8 @@ from vis_ros.nn.yolact.backbone import ResNetTaps, Taps
 from vis_ros.nn.yolact.config import YolactConfig
 from vis_ros.nn.yolact.head import Head, Raw
 from vis_ros.nn.yolact.pyramid import FeaturePyramid, PrototypeNet
-from vis_ros.ops.transfer import constant
+from vis_ros.ops.shrink import can_shrink, shrunk
+from vis_ros.ops.transfer import constant, upload
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
@@ -108,11 +111,29 @@ def prepare(image: Tensor, config: YolactConfig) -> Tensor:
         image: uint8 tensor (B, H, W, 3), RGB.
         config: Stock YOLACT has a mean and a deviation of its own.
     """
-    mean, std = (_STOCK_MEAN, _STOCK_STD) if config.is_square else (_MEAN, _STD)
     x = image.permute(0, 3, 1, 2).float()  # (B, 3, H, W)
     size = (config.height, config.width)
     if tuple(x.shape[-2:]) != size:  # before all else: there are fewer pixels afterwards
         x = functional.interpolate(x, size, mode='bilinear', align_corners=False)
+    return _normalised(x, config)
+
+
+def prepare_frame(image: np.ndarray, config: YolactConfig, device: torch.device) -> Tensor:
+    """Return the input of the network, see `prepare`, float32 (1, 3, height, width), on a device.
+
+    Args:
+        image: uint8 array (H, W, 3), RGB.
+        config: See `prepare`.
+        device: A CPU does not touch pixels that do not count.
+    """
+    size = (config.height, config.width)
+    if device.type == 'cpu' and can_shrink((image.shape[0], image.shape[1]), size):
+        return _normalised(shrunk(image, size).permute(2, 0, 1)[None], config)
+    return prepare(upload(image, device)[None], config)
+
+
+def _normalised(x: Tensor, config: YolactConfig) -> Tensor:
+    mean, std = (_STOCK_MEAN, _STOCK_STD) if config.is_square else (_MEAN, _STD)
     return (x / 255.0 - _column(mean, x)) / _column(std, x)
 
 
