@@ -27,7 +27,8 @@ class LabelRuns:
     def __init__(self, labels: np.ndarray, count: int) -> None:
         width = labels.shape[1]
         flat = np.ascontiguousarray(labels).reshape(-1)
-        marks = np.zeros(-(-flat.size // 8) * 8, np.bool_)
+        marks = np.empty(-(-flat.size // 8) * 8, np.bool_)
+        marks[flat.size :] = False
         is_start = marks[: flat.size]
         np.not_equal(flat[1:], flat[:-1], out=is_start[1:])
         is_start[:: max(width, 1)] = True  # no run goes on in the next row
@@ -59,17 +60,55 @@ class LabelRuns:
         end = np.append(start[1:], size[0] * width) if start.size else start
         mine = np.flatnonzero((owner > 0) & (owner <= count))
         mine = mine[np.argsort(owner[mine], kind='stable')]
-        self._first = np.searchsorted(owner[mine], np.arange(1, count + 2))
-        self._row = start[mine] // max(width, 1)
-        self._left = start[mine] - self._row * width
-        self._right = self._left + end[mine] - start[mine]
+        start, length = start[mine], end[mine] - start[mine]
+        instance = owner[mine].astype(np.int64) - 1
+        row = start // max(width, 1)
+        left = start - row * width
+        first = np.searchsorted(instance, np.arange(count + 1))
         self.boxes = np.zeros((count, 4), np.int64)
-        if present := np.flatnonzero(self._first[1:] > self._first[:-1]).tolist():
-            first, last = self._first[present], self._first[1:][present] - 1
-            self.boxes[present, 0] = np.minimum.reduceat(self._left, first)
-            self.boxes[present, 1] = self._row[first]
-            self.boxes[present, 2] = np.maximum.reduceat(self._right, first)
-            self.boxes[present, 3] = self._row[last] + 1
+        present = np.flatnonzero(first[1:] > first[:-1])
+        if present.size:
+            self.boxes[present, 0] = np.minimum.reduceat(left, first[present])
+            self.boxes[present, 1] = row[first[present]]
+            self.boxes[present, 2] = np.maximum.reduceat(left + length, first[present])
+            self.boxes[present, 3] = row[first[present + 1] - 1] + 1
+        crop = self.boxes[instance]
+        start = (row - crop[:, 1]) * (crop[:, 2] - crop[:, 0]) + left - crop[:, 0]
+        self._count(instance, start, start + length, first, present)
+
+    def _count(
+        self,
+        instance: np.ndarray,
+        start: np.ndarray,
+        end: np.ndarray,
+        first: np.ndarray,
+        present: np.ndarray,
+    ) -> None:
+        """Write the run lengths of all instances, one after the other.
+
+        Args:
+            instance: int64 array (R,), that of each run, ascending.
+            start: int64 array (R,), where it starts in the instance's crop, ascending in each.
+            end: int64 array (R,), where it ends there.
+            first: int64 array (M + 1,), first run of each instance, and R.
+            present: int64 array, instances with a run.
+        """
+        begins = np.ones(len(start), np.bool_)  # else it goes on with the row above it
+        np.not_equal(start[1:], end[:-1], out=begins[1:])
+        begins[first[present]] = True
+        piece = np.flatnonzero(begins)
+        start, end = start[piece], end[np.append(piece, len(end))[1:] - 1]
+        instance, first = instance[piece], np.searchsorted(piece, first)
+        gap = start.copy()
+        gap[1:] -= end[:-1]
+        gap[first[present]] = start[first[present]]
+        self._place = 2 * first + np.arange(len(first))  # each has one more, for what is behind
+        self._counts = np.zeros(self._place[-1], np.uint32)
+        place = 2 * np.arange(len(start)) + instance
+        self._counts[place], self._counts[place + 1] = gap, end - start
+        sides = self.boxes[present, 2:] - self.boxes[present, :2]
+        behind = sides[:, 0] * sides[:, 1] - end[first[present + 1] - 1]
+        self._counts[self._place[present + 1] - 1] = behind
 
     def rle(self, index: int) -> Rle:
         """Return the mask of an instance, `Rle()` without a pixel; as `rle.encode` would.
@@ -80,24 +119,13 @@ class LabelRuns:
         x1, y1, x2, y2 = self.boxes[index].tolist()
         if x1 == x2:
             return Rle()
-        runs = slice(self._first[index], self._first[index + 1])
-        width, size = x2 - x1, (x2 - x1) * (y2 - y1)
-        offset = (self._row[runs] - y1) * width - x1
-        starts, ends = offset + self._left[runs], offset + self._right[runs]
-        is_apart = starts[1:] > ends[:-1]  # else the run goes on in the next row of the crop
-        edges = np.empty(2 * int(is_apart.sum()) + 4, np.int64)
-        edges[0] = 0
-        edges[1] = starts[0]
-        edges[2:-2:2] = ends[:-1][is_apart]
-        edges[3:-2:2] = starts[1:][is_apart]
-        edges[-2] = ends[-1]
-        edges[-1] = size
-        counts = np.diff(edges[:-1] if ends[-1] == size else edges).astype(np.uint32)
-        return Rle(x1, y1, width, y2 - y1, counts)
+        counts = self._counts[self._place[index] : self._place[index + 1]]
+        return Rle(x1, y1, x2 - x1, y2 - y1, counts if counts[-1] else counts[:-1])
 
 
 def _set_places(marks: np.ndarray) -> np.ndarray:
     """Return where a bool vector of a multiple of 8 is set; most eights have no mark."""
-    eights = np.flatnonzero(marks.view(np.uint64) != 0)
-    place = np.flatnonzero(marks.reshape(-1, 8)[eights])
+    words = marks.view(np.uint64)
+    eights = np.flatnonzero(words != 0)
+    place = np.flatnonzero(words[eights].view(np.bool_))
     return eights[place >> 3] * 8 + (place & 7)
