@@ -79,8 +79,8 @@ class FullTracker:
         config = model.detector.config
         rng = np.random.default_rng(0)
         rows, columns = picture or (config.height, config.width)
-        self._image = rng.integers(0, 256, (rows, columns, 3), np.uint8)
-        _settle(model.detector.backbone, prepare(torch.from_numpy(self._image)[None], config))
+        self.image = rng.integers(0, 256, (rows, columns, 3), np.uint8)
+        _settle(model.detector.backbone, prepare(torch.from_numpy(self.image)[None], config))
         weights = LoadedWeights(model.state_dict(), 'random')
         self.method = method(options, weights=weights, device=device)
         self.model = self.method._model
@@ -131,10 +131,14 @@ class FullTracker:
                 f'{len(result.tracks)} and {seen}'
             )
 
-    def step(self) -> FrameResult:
-        """Do the next frame of each camera; return the result of the last one."""
+    def step(self, image: np.ndarray | None = None) -> FrameResult:
+        """Do the next frame of each camera; return the result of the last one.
+
+        Args:
+            image: uint8 array like `image`, which it is when none is given.
+        """
         self._stamp_ns += _PERIOD_NS
-        frame = Frame(self._image, self._stamp_ns)
+        frame = Frame(self.image if image is None else image, self._stamp_ns)
         if len(self.states) == 1:
             self.states[0], (result,) = self.method.step(self.states[0], frame)
             return result

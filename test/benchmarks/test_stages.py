@@ -19,6 +19,8 @@ from stopwatch import Stopwatch
 
 from vis_ros.methods import rgnnvis
 from vis_ros.nn.yolact import rgnnvis_config
+from vis_ros.wire.bare_messages import bare_messages
+from vis_ros.wire.conversion import TRACKS_TYPE
 
 
 def figures(device: str, network: str, share: float, fps: float, books: float = 0.1) -> dict:
@@ -69,7 +71,7 @@ def test_each_detection_owns_pixels():
 def test_every_stage_comes_once_and_nothing_stays_patched():
     case = FullTracker('rgnnvis_pp', 'small', 'cpu', tracks=4, detections=2)
     before = rgnnvis.label_image, rgnnvis.prepare_frame
-    spans, host = stages.spans_of_step(case)
+    spans, host = stages.spans_of_frame(case, stages.Wire(case.image))
     assert tuple(spans) == tuple(host) == stages.STAGES
     assert all(span >= 0 for span in spans.values())
     assert before == (rgnnvis.label_image, rgnnvis.prepare_frame)
@@ -78,9 +80,18 @@ def test_every_stage_comes_once_and_nothing_stays_patched():
 
 def test_a_step_that_leaves_a_stage_out_is_an_error(monkeypatch):
     case = FullTracker('rgnnvis', 'small', 'cpu', tracks=2, detections=2)
-    monkeypatch.setattr(case, 'step', lambda: None)
+    result, wire = case.step(), stages.Wire(case.image)
+    monkeypatch.setattr(case, 'step', lambda image: result)
     with pytest.raises(RuntimeError, match='stages: expected'):
-        stages.spans_of_step(case)
+        stages.spans_of_frame(case, wire)
+
+
+def test_the_bytes_are_those_of_the_image_and_of_the_tracks():
+    case = FullTracker('rgnnvis', 'small', 'cpu', tracks=4, detections=2)
+    wire = stages.Wire(case.image)
+    assert (wire.image() == case.image).all()
+    message = bare_messages().deserialize(wire.encoded(case, case.step(wire.image())), TRACKS_TYPE)
+    assert [bool(len(track.mask.counts)) for track in message.tracks] == [True] * 2 + [False] * 2
 
 
 def test_on_a_gpu_events_count_and_are_read_after_one_wait(monkeypatch):
@@ -113,7 +124,8 @@ def test_the_share_is_all_but_the_detector_over_the_detector():
     spans = [{name: 1.0 + 9.0 * (name in stages.DETECTOR) for name in stages.STAGES}] * 3
     found = stages.figures(case, spans, spans, [20.0, 25.0, 1000.0])
     assert found['detector_ms'] == 40.0 and found['tracker_ms'] == 6.0
-    assert found['tracker_share'] == 0.15 and found['books_share'] == round(3 / 46, 4)
+    assert found['tracker_share'] == 0.15 and found['books_share'] == round(3 / 48, 4)
+    assert found['books_share_of_step'] == round(3 / 46, 4) and found['frame_ms'] == 48.0
     assert found['step_ms'] == 25.0 and found['fps'] == 40.0
 
 
