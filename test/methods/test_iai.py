@@ -56,7 +56,7 @@ def test_fixed_sizes_give_the_same(form: dict[str, Any], monkeypatch: pytest.Mon
     assert len(by_id(compact)) > 8
     monkeypatch.setattr('vis_ros.nn.iai.selection.greedy_nms', nms_in_steps)
     monkeypatch.setattr('vis_ros.nn.iai.regions.greedy_nms', nms_in_steps)
-    for place in ('vis_ros.nn.iai.selection', 'vis_ros.nn.iai.model'):  # what a GPU does
+    for place in ('vis_ros.nn.condinst.masks', 'vis_ros.nn.iai.model'):  # what a GPU does
         monkeypatch.setattr(f'{place}.rows_to_do', lambda is_real: torch.arange(len(is_real)))
     assert run(build(form), video) == compact
 

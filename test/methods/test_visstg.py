@@ -73,7 +73,7 @@ def test_fixed_sizes_give_the_same_tracks(
 
     options = {'memory.lost_timeout_s': 0.5}  # so that slots become free again
     compact = run(build(variant, **options), video)
-    for module in ('methods.visstg', 'nn.visstg.graph', 'nn.visstg.selection'):
+    for module in ('methods.visstg', 'nn.visstg.graph', 'nn.condinst.masks'):
         monkeypatch.setattr(f'vis_ros.{module}.rows_to_do', every)
     monkeypatch.setattr('vis_ros.nn.visstg.selection.greedy_nms', nms_in_steps)
     padded = run(build(variant, **options), video)

@@ -219,7 +219,7 @@ class YolactDetector(Detector):
         )
         size, threshold = (frame.height, frame.width), self.config.mask_threshold
         maps = torch.from_numpy(soft).unflatten(1, tuple(shape))
-        masks = masks_above(maps, axes(tuple(shape), size), threshold)
+        masks = masks_above(maps, axes((shape[0], shape[1]), size), threshold)
         rows = [n for n, mask in enumerate(masks) if mask.pixels.any()]
         if not rows:
             return Detections.empty(self.feature_size)

@@ -48,18 +48,16 @@ def boxes_at_source(boxes: Tensor, placement: Placement) -> Tensor:
     return boxes / box_scale(placement, boxes)
 
 
-def axes_at_source(
-    cells: tuple[int, int], placement: Placement, *, is_aligned: bool = False
-) -> Axes:
+def axes_at_source(maps: Tensor, placement: Placement, *, is_aligned: bool = False) -> Axes:
     """Return how maps over the whole input are stretched to the image, by way of the input's size.
 
     Args:
-        cells: Rows and columns of the maps.
+        maps: Tensor (N, h, w).
         placement: Where the image lies in the input.
         is_aligned: See `axes_through`.
     """
     sizes = placement.padded, placement.picture, placement.source
-    return axes_through(cells, *sizes, is_aligned=is_aligned)
+    return axes_through((maps.shape[1], maps.shape[2]), *sizes, is_aligned=is_aligned)
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:

@@ -74,7 +74,6 @@ class Axes(NamedTuple):
         return len(self.rows.weights), len(self.columns.weights)
 
 
-@lru_cache(maxsize=16)
 def axes(cells: tuple[int, int], size: tuple[int, int]) -> Axes:
     """Return how maps are stretched to an image: bilinear, half-pixel centres.
 
@@ -82,7 +81,7 @@ def axes(cells: tuple[int, int], size: tuple[int, int]) -> Axes:
         cells: Rows and columns of the maps.
         size: Rows and columns of the image.
     """
-    return Axes(*(Axis(_bilinear(*pair)) for pair in zip(cells, size, strict=True)))
+    return axes_through(cells, size, size, size)
 
 
 @lru_cache(maxsize=16)

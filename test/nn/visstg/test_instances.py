@@ -83,7 +83,7 @@ def test_padding_owns_no_pixel(is_padded: bool, monkeypatch: pytest.MonkeyPatch)
         return torch.arange(len(is_real))
 
     if is_padded:
-        monkeypatch.setattr('vis_ros.nn.visstg.selection.rows_to_do', every)
+        monkeypatch.setattr('vis_ros.nn.condinst.masks.rows_to_do', every)
     masks = torch.stack([torch.full((24, 40), share) for share in (1.0, 0.7, 0.9)])
     assert (pixel_owners(masks, torch.tensor([-1, 4, -1]), WHOLE) == 5).all()
     assert not pixel_owners(masks, torch.full((3,), -1), WHOLE).any()

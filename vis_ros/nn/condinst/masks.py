@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vis_ros.nn.condinst.config import STRIDES
+from vis_ros.ops.rows import rows_to_do
 from vis_ros.ops.transfer import constant
 
 FEATURES = 8  # channels that the mask branch gives
@@ -141,3 +142,18 @@ def at_source(masks: Tensor, picture: tuple[int, int], source: tuple[int, int]) 
     if picture == source:
         return cut[:, 0]
     return functional.interpolate(cut, source, mode='bilinear', align_corners=False)[:, 0]
+
+
+def shown_masks(masks: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the masks of detections that are shown, and their labels; without waiting.
+
+    Args:
+        masks: float tensor (N, h, w).
+        slot: int64 tensor (N,), slots of the detections, or -1 for those that are not shown.
+
+    Returns:
+        float tensor (R, h, w), 0 in rows that are not shown; and int64 tensor (R,), slot + 1.
+    """
+    is_shown = slot >= 0
+    shown = rows_to_do(is_shown)
+    return torch.where(is_shown[shown, None, None], masks[shown], 0.0), slot[shown] + 1

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from vis_ros.nn.condinst.head import Places
-from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, soft_masks
+from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, shown_masks, soft_masks
 from vis_ros.nn.condinst.network import CondInstOutput
 from vis_ros.nn.condinst.selection import clipped_boxes, strongest
 from vis_ros.nn.iai.config import IaiSelection
 from vis_ros.nn.picture import Placement, axes_at_source, boxes_at_source
 from vis_ros.ops.nms import greedy_nms
-from vis_ros.ops.rows import rows_to_do
 from vis_ros.ops.stretch import labels_of_first
 
 _THRESHOLD = 0.5  # of masks
@@ -173,18 +172,16 @@ def labelled(owner: Tensor, values: Tensor, background: int) -> Tensor:
 
 
 def pixel_owners(masks: Tensor, slot: Tensor, placement: Placement) -> Tensor:
-    """Return the owner of each pixel of the image, slot + 1, or 0, uint8 (H, W).
+    """Return the owner of each pixel of the image, slot + 1, or 0, integer (H, W).
 
     Args:
         masks: float tensor (N, H, W), soft masks at the size of the input; the first owns a pixel.
         slot: int64 tensor (N,), slots of the detections, or -1.
         placement: Of the image in the input.
     """
-    is_shown = slot >= 0
-    shown = rows_to_do(is_shown)
-    soft, labels = torch.where(is_shown[shown, None, None], masks[shown], 0.0), slot[shown] + 1
+    soft, labels = shown_masks(masks, slot)
     if soft.is_cpu:
-        axes = axes_at_source(placement.padded, placement)
+        axes = axes_at_source(soft, placement)
         return torch.from_numpy(labels_of_first(soft, axes, _THRESHOLD, labels.tolist()))
     inside = at_source(soft, placement.picture, placement.source) > _THRESHOLD
     return labelled(first_cover(inside), labels, 0)

@@ -84,7 +84,7 @@ def masks_at_source(logits: Tensor, placement: Placement, threshold: float) -> l
     """
     x = logits.float().clamp(-_LARGEST, _LARGEST)
     if x.is_cpu:
-        axes = axes_at_source((x.shape[1], x.shape[2]), placement)
+        axes = axes_at_source(x, placement)
         masks = masks_above(x, axes, _logit(threshold), is_inclusive=True)
         return [from_crop(mask) for mask in masks]
     x = functional.interpolate(

@@ -21,7 +21,7 @@ def masks_at_source(maps: Tensor, placement: Placement, threshold: float) -> tup
         placement: Of the image in the input.
         threshold: Pixels from this probability on belong to a mask.
     """
-    axes = axes_at_source((maps.shape[1], maps.shape[2]), placement)
+    axes = axes_at_source(maps, placement)
     return tuple(masks_above(maps.float().cpu(), axes, threshold, is_inclusive=True))
 
 

@@ -14,13 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from vis_ros.nn.condinst.head import Places
-from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, soft_masks
+from vis_ros.nn.condinst.masks import at_input, at_source, mask_logits, shown_masks, soft_masks
 from vis_ros.nn.picture import Placement, axes_at_source
 from vis_ros.nn.visstg.config import VisstgSelection
 from vis_ros.nn.visstg.heads import decoded
 from vis_ros.nn.visstg.network import Output, unflat
 from vis_ros.ops.nms import greedy_nms
-from vis_ros.ops.rows import rows_to_do
 from vis_ros.ops.stretch import labels_of_highest
 from vis_ros.ops.transfer import constant
 
@@ -113,11 +112,9 @@ def pixel_owners(masks: Tensor, slot: Tensor, placement: Placement) -> Tensor:
         slot: int64 tensor (N,), slots of the detections, or -1.
         placement: Of the image in the input.
     """
-    is_shown = slot >= 0
-    shown = rows_to_do(is_shown)
-    soft, labels = torch.where(is_shown[shown, None, None], masks[shown], 0.0), slot[shown] + 1
+    soft, labels = shown_masks(masks, slot)
     if soft.is_cpu:
-        axes = axes_at_source((soft.shape[1], soft.shape[2]), placement, is_aligned=True)
+        axes = axes_at_source(soft, placement, is_aligned=True)
         return torch.from_numpy(labels_of_highest(soft, axes, _INSIDE, labels.tolist()))
     soft = at_source(at_input(soft), placement.picture, placement.source)
     ground = soft.new_full((1, *soft.shape[1:]), _INSIDE)
