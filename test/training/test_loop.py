@@ -144,7 +144,9 @@ def test_workers_give_the_same_batches(tmp_path: Path) -> None:
 def test_two_processes_train_as_one_with_all_of_the_batch(tmp_path: Path) -> None:
     script = tmp_path / 'two.py'
     script.write_text(
-        'import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]\n'
+        'import atexit, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]\n'
+        'from torch.distributed import is_initialized\n'
+        'atexit.register(lambda: print("left" if not is_initialized() else "still tied"))\n'
         'from test_loop import ToyTask, train\n'
         'assert train(Path(sys.argv[1]), task=ToyTask(is_plain=True))\n'
     )
@@ -155,6 +157,8 @@ def test_two_processes_train_as_one_with_all_of_the_batch(tmp_path: Path) -> Non
         line = [*command, str(script), str(tmp_path / out), *here]
         done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 0, done.stderr
+        assert 'left' in done.stdout, done.stdout
+        assert 'still tied' not in done.stdout, 'threads of gloo may abort the process'
     one, two = load_file(tmp_path / 'one' / MODEL), load_file(tmp_path / 'two' / MODEL)
     for name in one:
         torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-5)

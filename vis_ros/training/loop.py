@@ -8,6 +8,7 @@ was killed goes on from its last checkpoint to the very same result.
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import signal
@@ -23,7 +24,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader
 
 from vis_ros.data.sampling import before_workers
@@ -64,7 +65,18 @@ def make_fabric(device: str, precision: str) -> Fabric:
         # boxes and other truth stay as they are; autocast rounds what goes into layers by itself
         fabric.strategy.precision.convert_input = lambda data: data  # type: ignore[method-assign]
     fabric.launch()
+    if ranks > 1:
+        atexit.register(_leave_group)
     return fabric
+
+
+def _leave_group() -> None:
+    """End what ties the processes together, if nobody has yet.
+
+    Threads of gloo that still hold the last exchange when Python ends abort the process.
+    """
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def fit(
