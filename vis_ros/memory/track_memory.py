@@ -182,11 +182,11 @@ class TrackMemory:
     ) -> None:
         """Let slots see their boxes (M, 4) and scores (M,), where they see something (M,)."""
         t = self.tensors
-        elapsed_s = (stamp_ns - t['last_seen_ns']).to(torch.float32) / _NS
+        elapsed_s = (stamp_ns - t['last_seen_ns']) / _NS
         change = boxes - t['box']
         moved = (change[:, :2] + change[:, 2:]) / 2
         speed = moved / elapsed_s.clamp(min=1e-9)[:, None]
-        keep = torch.exp(-elapsed_s / max(self.config.velocity_time_constant_s, 1e-9))
+        keep = torch.exp(elapsed_s * (-1 / max(self.config.velocity_time_constant_s, 1e-9)))
         keep = torch.where(t['hits'] <= 1, 0.0, keep)[:, None]  # the second sighting sets it
         moves = (is_seen & (elapsed_s > 0))[:, None]
         t['velocity'] = torch.where(moves, speed.lerp(t['velocity'], keep), t['velocity'])
@@ -209,9 +209,8 @@ class TrackMemory:
         unseen_ns = stamp_ns - t['last_seen_ns'] - t['paused_ns']
         tentative_ns = round(config.tentative_timeout_s * _NS)
         lost_ns = round(config.lost_timeout_s * _NS)
-        expired = ((state == TrackState.TENTATIVE) & (unseen_ns > tentative_ns)) | (
-            (state == TrackState.LOST) & (unseen_ns > lost_ns)
-        )
+        # those that are ACTIVE now were seen now, and free slots stay as they are
+        expired = unseen_ns > torch.where(state == TrackState.TENTATIVE, tentative_ns, lost_ns)
         t['state'] = torch.where(expired, FREE, state)
         t['track_id'] = torch.where(expired, 0, t['track_id'])
 

@@ -57,54 +57,53 @@ class LabelRuns:
     ) -> None:
         """Bring the runs in order of their owners."""
         width = size[1]
-        end = np.append(start[1:], size[0] * width) if start.size else start
-        mine = np.flatnonzero((owner > 0) & (owner <= count))
-        mine = mine[np.argsort(owner[mine], kind='stable')]
-        start, length = start[mine], end[mine] - start[mine]
-        instance = owner[mine].astype(np.int64) - 1
+        order = np.argsort(owner, kind='stable')
+        first = np.searchsorted(owner[order], np.arange(1, count + 2))
+        mine = order[first[0] : first[-1]]
+        first -= first[0]  # (M + 1,), first run of each instance, and how many there are
+        ends = np.append(start[1:], size[0] * width) if start.size else start
+        start, end = start[mine], ends[mine]
         row = start // max(width, 1)
-        left = start - row * width
-        first = np.searchsorted(instance, np.arange(count + 1))
+        above = row * width
         self.boxes = np.zeros((count, 4), np.int64)
-        present = np.flatnonzero(first[1:] > first[:-1])
+        runs = np.diff(first)
+        present = np.flatnonzero(runs)
         if present.size:
-            self.boxes[present, 0] = np.minimum.reduceat(left, first[present])
-            self.boxes[present, 1] = row[first[present]]
-            self.boxes[present, 2] = np.maximum.reduceat(left + length, first[present])
+            begin = first[present]
+            self.boxes[present, 0] = np.minimum.reduceat(start - above, begin)
+            self.boxes[present, 1] = row[begin]
+            self.boxes[present, 2] = np.maximum.reduceat(end - above, begin)
             self.boxes[present, 3] = row[first[present + 1] - 1] + 1
-        crop = self.boxes[instance]
-        start = (row - crop[:, 1]) * (crop[:, 2] - crop[:, 0]) + left - crop[:, 0]
-        self._count(instance, start, start + length, first, present)
+        x1, y1, x2, _ = self.boxes.T
+        # a crop lacks what is beside it in each row above, and what is above it
+        lacking = row * np.repeat(width - (x2 - x1), runs) + np.repeat(y1 * (x2 - x1) + x1, runs)
+        self._count(start - lacking, end - lacking, first, present)
 
     def _count(
-        self,
-        instance: np.ndarray,
-        start: np.ndarray,
-        end: np.ndarray,
-        first: np.ndarray,
-        present: np.ndarray,
+        self, start: np.ndarray, end: np.ndarray, first: np.ndarray, present: np.ndarray
     ) -> None:
         """Write the run lengths of all instances, one after the other.
 
         Args:
-            instance: int64 array (R,), that of each run, ascending.
-            start: int64 array (R,), where it starts in the instance's crop, ascending in each.
+            start: int64 array (R,), where each run starts in its instance's crop, instance by
+                instance and ascending in each.
             end: int64 array (R,), where it ends there.
             first: int64 array (M + 1,), first run of each instance, and R.
             present: int64 array, instances with a run.
         """
-        begins = np.ones(len(start), np.bool_)  # else it goes on with the row above it
-        np.not_equal(start[1:], end[:-1], out=begins[1:])
-        begins[first[present]] = True
+        begins = np.ones(len(start) + 1, np.bool_)  # else it goes on with the row above it
+        np.not_equal(start[1:], end[:-1], out=begins[1:-1])
+        begins[first] = True
         piece = np.flatnonzero(begins)
-        start, end = start[piece], end[np.append(piece, len(end))[1:] - 1]
-        instance, first = instance[piece], np.searchsorted(piece, first)
+        start, end = start[piece[:-1]], end[piece[1:] - 1]
+        first = np.searchsorted(piece, first)
         gap = start.copy()
         gap[1:] -= end[:-1]
         gap[first[present]] = start[first[present]]
         self._place = 2 * first + np.arange(len(first))  # each has one more, for what is behind
         self._counts = np.zeros(self._place[-1], np.uint32)
-        place = 2 * np.arange(len(start)) + instance
+        place = 2 * np.arange(len(start))
+        place += np.repeat(np.arange(len(first) - 1), np.diff(first))
         self._counts[place], self._counts[place + 1] = gap, end - start
         sides = self.boxes[present, 2:] - self.boxes[present, :2]
         behind = sides[:, 0] * sides[:, 1] - end[first[present + 1] - 1]

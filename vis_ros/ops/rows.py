@@ -28,6 +28,11 @@ def surely_none(flags: Tensor) -> bool:
     return flags.is_cpu and not bool(flags.any())
 
 
+def surely_all(flags: Tensor) -> bool:
+    """Return whether all flags of a bool tensor are set; False where only a wait could tell."""
+    return flags.is_cpu and bool(flags.all())
+
+
 def put(table: Tensor, row: Tensor, values: Tensor) -> Tensor:
     """Return a table (M, ...) with values (N, ...) in some of its rows.
 

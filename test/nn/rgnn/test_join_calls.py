@@ -13,7 +13,7 @@ from rgnn_world import VARIANTS, detections, name_of, step, taps, tracker
 
 from vis_ros.nn.rgnn import Rgnn, RgnnState, Tracks
 from vis_ros.nn.rgnn.joined_graph import JoinedGraph
-from vis_ros.nn.rgnn.recurrence import LstmCell
+from vis_ros.nn.rgnn.recurrence import LstmCells
 from vis_ros.nn.yolact.selection import DetectionSet
 
 CLOSE = {'atol': 1e-4, 'rtol': 1e-4}
@@ -88,11 +88,11 @@ def test_what_is_not_real_is_left_out_or_masked(monkeypatch: pytest.MonkeyPatch)
 def test_only_what_can_be_joined_is() -> None:
     joined = pair({})[1]
     assert isinstance(joined.graph, JoinedGraph)
-    assert isinstance(joined.recurrence, LstmCell)
+    assert isinstance(joined.cells, LstmCells)
     for variant in ({'node_update': 'mlp'}, {'graph': 'none'}):
         assert not isinstance(pair(variant)[1].graph, JoinedGraph)
     for kind in ('gate', 'none'):
-        assert not isinstance(pair({'recurrence': kind})[1].recurrence, LstmCell)
+        assert pair({'recurrence': kind})[1].cells is None
 
 
 def test_joined_networks_follow_to_another_device() -> None:

@@ -49,6 +49,16 @@ class AppearanceModel(nn.Module):
             self.new_variance = nn.Linear(sizes.embedding, 1)
             nn.init.xavier_uniform_(self.new_variance.weight)
             nn.init.constant_(self.new_variance.bias, _INITIAL)
+        self.rates: nn.Linear | None = None  # all three in one layer, once calls are joined
+
+    def join_calls(self) -> None:
+        """Make it faster, and never to be trained again; see `Rgnn.join_calls`."""
+        if self.options.appearance == 'gaussian':
+            heads = (self.mean_rate, self.variance_rate, self.new_variance)
+            weight = torch.cat([head.weight for head in heads])
+            self.rates = nn.Linear(weight.shape[1], len(weight), device='meta')
+            self.rates.weight = nn.Parameter(weight, requires_grad=False)
+            self.rates.bias = nn.Parameter(torch.cat([head.bias for head in heads]), False)
 
     def first_variance(self, *, is_empty: bool = False) -> Tensor:
         """Return the variance (D,) of a new track, or of the empty track."""
@@ -67,22 +77,35 @@ class AppearanceModel(nn.Module):
             return tracks
         if self.options.appearance == 'lstm':
             return self._update_lstm(tracks, looks)
-        dtype = tracks.mean.dtype
-        rate = torch.sigmoid(self.mean_rate(tracks.embedding)).to(dtype)  # (B, M, 1)
-        mean = torch.lerp(tracks.mean, looks.to(dtype), rate)
+        rate, pace, sample = self._rates(tracks.embedding, tracks.mean.dtype)  # (B, M, 1) each
+        change = looks - tracks.mean
+        mean = torch.addcmul(tracks.mean, rate, change)
         if self.options.first_mean == 'own':
             mean = torch.where(is_new[..., None], looks, mean)
         if self.options.appearance == 'constant_variance':
             return tracks._replace(mean=mean)
-        pace = torch.sigmoid(self.variance_rate(tracks.embedding)).to(dtype)
-        sample = functional.softplus(self.new_variance(tracks.embedding)).to(dtype)
         gain = pace if self.options.variance_gain == 'code' else 1 - pace
-        spread = rate * gain / (rate + pace) * (tracks.mean - looks) ** 2
-        variance = torch.lerp(tracks.variance, sample, pace) + spread
+        spread = rate * gain / (rate + pace) * change
+        variance = torch.addcmul(torch.lerp(tracks.variance, sample, pace), spread, change)
         if self.options.first_mean == 'own':  # nothing to differ from yet
             start = self.first_variance().expand_as(variance)
             variance = torch.where(is_new[..., None], start, variance)
         return tracks._replace(mean=mean, variance=variance)
+
+    def _rates(self, embedding: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """Return the rates of mean and variance, in (0, 1), and a new variance, each (B, M, 1).
+
+        With a constant variance there is only the first one that counts.
+        """
+        if self.rates is not None:
+            found = self.rates(embedding)
+            rate, pace = found[..., :2].sigmoid().split(1, dim=-1)
+            return rate, pace, functional.softplus(found[..., 2:])
+        rate = torch.sigmoid(self.mean_rate(embedding)).to(dtype)
+        if self.options.appearance == 'constant_variance':
+            return rate, rate, rate
+        pace = torch.sigmoid(self.variance_rate(embedding)).to(dtype)
+        return rate, pace, functional.softplus(self.new_variance(embedding)).to(dtype)
 
     def _update_lstm(self, tracks: Tracks, looks: Tensor) -> Tracks:
         shape = tracks.look.shape[:2]

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from vis_ros.nn.rgnn.graph import Graph, GraphNetwork, MessageBlock, ResidualBlock
 from vis_ros.nn.rgnn.layers import Bottleneck, Gate, Update
-from vis_ros.ops.rows import rows_to_do
+from vis_ros.ops.rows import rows_to_do, surely_all
 
 _EMPTY, _TRACKS, _DETECTIONS, _EMPTY_EDGES = range(4)  # groups of small elements
 _NODES = slice(_EMPTY_EDGES)
@@ -67,23 +67,32 @@ class JoinedGraph(nn.Module):
         m, n = rows_to_do(is_alive), rows_to_do(is_real)
         is_whole = (len(m), len(n)) == graph.track_edges.shape[1:3]
         whole = Graph(*(part[0] for part in graph))
-        if is_whole:
-            done = self._run(whole, is_alive, is_real)
+        if not is_whole:
+            done = _put(self._run(_some(whole, m, n)), whole, m, n)
+        elif surely_all(is_alive) and surely_all(is_real):
+            done = self._run(whole)
         else:
-            done = _put(self._run(_some(whole, m, n), is_alive[m], is_real[n]), whole, m, n)
+            done = self._run(whole, is_real[:, None], (is_alive[:, None] & is_real)[..., None])
         return Graph(*(part[None] for part in done))
 
-    def _run(self, graph: Graph, is_alive: Tensor, is_real: Tensor) -> Graph:
-        """Return the graph after all blocks; none of its tensors has a batch dimension."""
+    def _run(
+        self, graph: Graph, is_real: Tensor | None = None, is_pair: Tensor | None = None
+    ) -> Graph:
+        """Return the graph after all blocks.
+
+        Args:
+            graph: None of its tensors has a batch dimension.
+            is_real: bool tensor (N, 1), real detections; None where all are.
+            is_pair: bool tensor (M, N, 1), edges whose ends are real; None where all are.
+        """
         edges = graph.track_edges
         slots, count = edges.shape[:2]
         size = max(part.shape[-1] for part in graph[:4])
         small = edges.new_zeros(4, max(slots, count, 1), size)
         for group, part in zip(small, (graph.empty[None], *graph[1:4]), strict=True):
             group[: part.shape[0], : part.shape[1]] = part
-        is_pair = (is_alive[:, None] & is_real)[..., None]
         for block in self._blocks:
-            small, edges = block(small, edges, is_real[:, None], is_pair)
+            small, edges = block(small, edges, is_real, is_pair)
         empty, tracks, detections, empty_edges = small
         return Graph(empty[0], tracks[:slots], detections[:count], empty_edges[:count], edges)
 
@@ -168,15 +177,15 @@ class _Messages:
         self._norms = _Norms(norms) if norms else None
 
     def __call__(
-        self, small: Tensor, edges: Tensor, is_real: Tensor, is_pair: Tensor
+        self, small: Tensor, edges: Tensor, is_real: Tensor | None, is_pair: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return small elements (4, R, E) and track edges (M, N, E) after the block.
 
         Args:
             small: float tensor (4, R, C), see `JoinedGraph`.
             edges: float tensor (M, N, C), track edges.
-            is_real: bool tensor (N, 1), real detections.
-            is_pair: bool tensor (M, N, 1), edges whose ends are real.
+            is_real: See `JoinedGraph._run`.
+            is_pair: See `JoinedGraph._run`.
         """
         slots, count = edges.shape[:2]
         size = self._edge.shape[1]
@@ -188,8 +197,8 @@ class _Messages:
         x.view(-1, size).addmm_(edges.flatten(0, 1), self._edge)
         track_edges = self._track_edge(x.relu_())
 
-        from_empty = self._empty_gates(empty_edges * is_real)  # (N, 2, E)
-        from_track = self._track_gates(track_edges * is_pair)  # (M, N, 2, E)
+        from_empty = self._empty_gates(_those(empty_edges, is_real))  # (N, 2, E)
+        from_track = self._track_gates(_those(track_edges, is_pair))  # (M, N, 2, E)
         inflow = small.new_zeros(3, small.shape[1], size)
         to_empty, to_track, to_detection = inflow
         torch.sum(from_empty[:, 0], 0, out=to_empty[0])
@@ -212,7 +221,7 @@ class _Residuals:
         self._track_edge = tuple(map(_alone, _linears(block.track_edge)))
 
     def __call__(
-        self, small: Tensor, edges: Tensor, is_real: Tensor, is_pair: Tensor
+        self, small: Tensor, edges: Tensor, is_real: Tensor | None, is_pair: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return small elements and track edges after the block."""
         return _bottleneck(self._small, small), _bottleneck(self._track_edge, edges)
@@ -271,6 +280,11 @@ class _Norms:
         """Return a tensor like x (G, R, C)."""
         x = functional.layer_norm(x, x.shape[-1:], eps=self._eps)
         return torch.addcmul(self._bias, x, self._weight)
+
+
+def _those(x: Tensor, is_one: Tensor | None) -> Tensor:
+    """Return x, 0 where there is none."""
+    return x if is_one is None else x * is_one
 
 
 def _bottleneck(layers: Sequence[_Layer], x: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ from vis_ros.nn.rgnn.gaussian import AppearanceModel, log_likelihood
 from vis_ros.nn.rgnn.graph import Graph, GraphNetwork, PairNetwork
 from vis_ros.nn.rgnn.joined_graph import JoinedGraph, can_join
 from vis_ros.nn.rgnn.masks import MaskReweighting
-from vis_ros.nn.rgnn.recurrence import LstmCell, Recurrence
+from vis_ros.nn.rgnn.recurrence import LstmCells, Recurrence
 from vis_ros.nn.rgnn.scoring import Scoring
-from vis_ros.nn.rgnn.state import RgnnState, Tracks, choose_rows, take
+from vis_ros.nn.rgnn.state import RgnnState, Tracks, choose_rows, take, with_empty, without_empty
 from vis_ros.nn.yolact.nms import pairwise_iou
 from vis_ros.nn.yolact.selection import DetectionSet
 from vis_ros.ops.rows import surely_none
@@ -84,8 +84,9 @@ class Rgnn(nn.Module):
         is_learned = options.association == 'learned'
         self.match_score = _score_head(sizes.embedding) if is_learned else None
         self.init_score = _score_head(sizes.embedding) if is_learned else None
-        self.recurrence: Recurrence | LstmCell = Recurrence(sizes.embedding, options)
-        self.empty_recurrence: Recurrence | LstmCell = Recurrence(sizes.embedding, options)
+        self.recurrence = Recurrence(sizes.embedding, options)
+        self.empty_recurrence = Recurrence(sizes.embedding, options)
+        self.cells: LstmCells | None = None  # both in one, once calls are joined
         self.models = AppearanceModel(sizes, options)
         self.scoring = Scoring(sizes, options)
         self.masks = MaskReweighting(sizes, options.crop)
@@ -95,14 +96,13 @@ class Rgnn(nn.Module):
     def join_calls(self) -> None:
         """Make it faster, for one stream, and never to be trained again.
 
-        What comes out differs by rounding. See `JoinedGraph` and `LstmCell`.
+        What comes out differs by rounding. See `JoinedGraph`, `LstmCells` and `AppearanceModel`.
         """
         if can_join(self.graph):
             self.graph = JoinedGraph(self.graph)
-        for name in ('recurrence', 'empty_recurrence'):
-            separate = self.get_submodule(name)
-            if isinstance(separate, Recurrence) and separate.kind == 'lstm':
-                self.add_module(name, LstmCell(separate))
+        if self.options.recurrence == 'lstm':
+            self.cells = LstmCells(self.recurrence, self.empty_recurrence)
+        self.models.join_calls()
 
     def initial(self, batch: int, slots: int) -> RgnnState:
         """Return the memory of `batch` streams before their first frame."""
@@ -212,12 +212,9 @@ class Rgnn(nn.Module):
             assigned: int64 tensor (B, M), detection that each slot shows, or -1.
             is_new: bool tensor (B, M), slots whose track starts now; what they held is forgotten.
         """
-        is_seen = assigned >= 0
-        tracks = state.tracks
+        tracks, empty = state.tracks, self._started(state.empty, look)
         if not surely_none(is_new):
             tracks = choose_rows(is_new, self.newborn(), tracks)
-        is_alive = state.tracks.is_alive | is_new
-        holds_one = is_alive[..., None]
         after = association.after
         nodes = after.tracks
         if isinstance(self.graph, PairNetwork):
@@ -225,27 +222,43 @@ class Rgnn(nn.Module):
         parts = (after.detections, found.boxes, look.detections)
         taken = take(torch.cat(parts, dim=-1), assigned)
         own_node, own_box, own_look = taken.split([part.shape[-1] for part in parts], dim=-1)
-        node = torch.where(is_new[..., None], own_node, nodes)
-        node = torch.where(holds_one, node, 0.0)
-        embedding, cell = self.recurrence(node, tracks.embedding, tracks.cell)
+        nodes = torch.where(is_new[..., None], own_node, nodes)
+
+        is_seen, is_one = assigned >= 0, torch.ones_like(empty.is_alive)
         lost_box = tracks.box if self.options.lost_box == 'last' else 0.0
         tracks = tracks._replace(
-            is_alive=is_alive,
-            embedding=torch.where(holds_one, embedding, 0.0),
-            cell=torch.where(holds_one, cell, 0.0),
+            is_alive=tracks.is_alive | is_new,
             box=torch.where(is_seen[..., None], own_box, lost_box),
         )
-        looked = self.models.update(tracks, own_look, is_new)
-        tracks = choose_rows(is_seen, looked, tracks)
-        tracks = self.scoring.update(tracks, found.logits, assigned)
-        return RgnnState(tracks, self._update_empty(state.empty, look, after.empty))
+        before = with_empty(tracks, empty)  # what follows is the same for both, but for weights
+        nodes = torch.cat((nodes, after.empty[:, None]), dim=1)
+        embedding, cell = self._go_on(nodes, before.embedding, before.cell)
+        holds_one = torch.cat((tracks.is_alive, is_one), dim=1)[..., None]
+        before = before._replace(
+            embedding=torch.where(holds_one, embedding, 0.0),
+            cell=torch.where(holds_one, cell, 0.0),
+        )
+        looks = torch.cat((own_look, look.scene[:, None]), dim=1)
+        looked = self.models.update(before, looks, torch.cat((is_new, ~is_one), dim=1))
+        rows = choose_rows(torch.cat((is_seen, is_one), dim=1), looked, before)
+        tracks, empty = without_empty(rows, empty._replace(is_alive=is_one))
+        return RgnnState(self.scoring.update(tracks, found.logits, assigned), empty)
 
-    def _update_empty(self, empty: Tracks, look: Look, node: Tensor) -> Tracks:
-        is_first = ~empty.is_alive
-        empty = self._started(empty, look)
-        embedding, cell = self.empty_recurrence(node[:, None], empty.embedding, empty.cell)
-        empty = empty._replace(is_alive=torch.ones_like(is_first), embedding=embedding, cell=cell)
-        return self.models.update(empty, look.scene[:, None], torch.zeros_like(is_first))
+    def _go_on(self, node: Tensor, output: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next output and cell of tracks and the empty track, each (B, M + 1, E).
+
+        Args:
+            node: float tensor (B, M + 1, E), from the graph.
+            output: float tensor (B, M + 1, E), previous output tau.
+            cell: float tensor (B, M + 1, E), previous cell.
+        """
+        if self.cells is not None:
+            return self.cells(node, output, cell)
+        before = (node, output, cell)
+        tracks = self.recurrence(*(x[:, :-1] for x in before))
+        empty = self.empty_recurrence(*(x[:, -1:] for x in before))
+        output, cell = (torch.cat(pair, dim=1) for pair in zip(tracks, empty, strict=True))
+        return output, cell
 
     def segment(self, state: RgnnState, found: DetectionSet, assigned: Tensor) -> Tensor:
         """Return mask scores (B, M, h, w) of the updated tracks; see `MaskReweighting`."""

@@ -54,36 +54,45 @@ class Recurrence(nn.Module):
         return torch.sigmoid(give) * torch.tanh(cell), cell
 
 
-class LstmCell(nn.Module):
-    """The `lstm` recurrence in one call, on a GPU one kernel after its products: for inference.
+class LstmCells(nn.Module):
+    """The `lstm` recurrences of tracks and of the empty track at once: for inference.
 
     Args:
-        recurrence: Whose parameters are copied.
+        tracks: Whose parameters are copied.
+        empty: Of the empty track, likewise.
     """
 
-    weights: Tensor  # (2, 4 E, E), of node and previous output
+    weights: Tensor  # (2, 2 E, 4 E), of tracks and empty track: of node and previous output
     biases: Tensor  # (2, 4 E)
 
-    def __init__(self, recurrence: Recurrence) -> None:
+    def __init__(self, tracks: Recurrence, empty: Recurrence) -> None:
         super().__init__()
-        assert recurrence.input is not None
-        weight, bias = _as_torch(recurrence.input)
-        previous = (torch.zeros_like(weight), torch.zeros_like(bias))
-        if recurrence.previous is not None:
-            previous = _as_torch(recurrence.previous)
-        self.register_buffer('weights', torch.stack((weight, previous[0])))
-        self.register_buffer('biases', torch.stack((bias, previous[1])))
+        both = [_joined(recurrence) for recurrence in (tracks, empty)]
+        self.register_buffer('weights', torch.stack([weight for weight, _ in both]))
+        self.register_buffer('biases', torch.stack([bias for _, bias in both]))
 
     def forward(self, node: Tensor, output: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next output and cell; see `Recurrence`."""
-        rows = [x.flatten(0, -2) for x in (node, output, cell)]
-        parameters = (*self.weights.unbind(), *self.biases.unbind())
-        output, cell = torch.lstm_cell(rows[0], rows[1:], *parameters)
-        return output.view_as(node), cell.view_as(node)
+        """Return the next output and cell of one stream, each (1, M + 1, E).
+
+        Args:
+            node: float tensor (1, M + 1, E), of the tracks and last the empty one.
+            output: float tensor (1, M + 1, E), previous output tau.
+            cell: float tensor (1, M + 1, E), previous cell.
+        """
+        before = torch.cat((node[0], output[0]), dim=-1)  # (M + 1, 2 E)
+        of_tracks = torch.addmm(self.biases[0], before[:-1], self.weights[0])
+        of_empty = torch.addmm(self.biases[1], before[-1:], self.weights[1])
+        gates = torch.cat((of_tracks, of_empty))[None]  # (1, M + 1, 4 E)
+        candidate = 3 * cell.shape[-1]
+        forget, take, give = gates[..., :candidate].sigmoid().chunk(3, dim=-1)
+        cell = torch.addcmul(forget * cell, take, gates[..., candidate:].tanh())
+        return give * cell.tanh(), cell
 
 
-def _as_torch(linear: nn.Linear) -> tuple[Tensor, Tensor]:
-    """Return weight and bias with the gates in torch's order: take, forget, candidate, give."""
-    weights, biases = linear.weight.chunk(4), linear.bias.chunk(4)
-    order = (1, 0, 3, 2)
-    return torch.cat([weights[k] for k in order]), torch.cat([biases[k] for k in order])
+def _joined(recurrence: Recurrence) -> tuple[Tensor, Tensor]:
+    """Return weight (2 E, 4 E) and bias (4 E,) for nodes beside previous outputs."""
+    node, previous = recurrence.input, recurrence.previous
+    assert node is not None
+    if previous is None:
+        return torch.cat((node.weight.T, torch.zeros_like(node.weight.T))), node.bias
+    return torch.cat((node.weight.T, previous.weight.T)), node.bias + previous.bias

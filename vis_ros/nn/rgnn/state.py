@@ -43,6 +43,24 @@ class RgnnState(NamedTuple):
     empty: Tracks
 
 
+_SHARED = ('embedding', 'cell', 'mean', 'variance', 'look')  # what the empty track has too
+
+
+def with_empty(tracks: Tracks, empty: Tracks) -> Tracks:
+    """Return tracks whose embeddings and appearances have a row more, that of the empty track."""
+    pairs = {name: (getattr(tracks, name), getattr(empty, name)) for name in _SHARED}
+    return tracks._replace(**{name: torch.cat(pair, dim=1) for name, pair in pairs.items()})
+
+
+def without_empty(rows: Tracks, empty: Tracks) -> tuple[Tracks, Tracks]:
+    """Return the tracks, and the empty track as it is in their last row; see `with_empty`."""
+    shared = {name: getattr(rows, name) for name in _SHARED}
+    return (
+        rows._replace(**{name: value[:, :-1] for name, value in shared.items()}),
+        empty._replace(**{name: value[:, -1:] for name, value in shared.items()}),
+    )
+
+
 def take(values: Tensor, index: Tensor) -> Tensor:
     """Return rows (B, M, ...) of values (B, N, ...) by index (B, M); -1 gives row 0."""
     index = index.clamp(min=0).reshape(*index.shape, *[1] * (values.ndim - 2))

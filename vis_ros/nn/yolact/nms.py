@@ -24,13 +24,19 @@ def pairwise_iou(a: Tensor, b: Tensor, *, epsilon: float = 0.0) -> Tensor:
     """
     low = torch.maximum(a[..., :, None, :2], b[..., None, :, :2])
     high = torch.minimum(a[..., :, None, 2:], b[..., None, :, 2:])
-    inter = (high - low).clamp(min=0).prod(dim=-1)
+    inter = _product((high - low).clamp(min=0))
     union = _area(a)[..., :, None] + _area(b)[..., None, :] - inter
     return (inter + epsilon) / (union + epsilon)
 
 
 def _area(boxes: Tensor) -> Tensor:
-    return (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1)
+    return _product(boxes[..., 2:] - boxes[..., :2])
+
+
+def _product(sides: Tensor) -> Tensor:
+    """Return width times height; a reduction takes several times as long."""
+    width, height = sides.unbind(-1)
+    return width * height
 
 
 def survivors(boxes: Tensor, max_overlap: float) -> Tensor:
