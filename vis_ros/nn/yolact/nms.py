@@ -22,20 +22,19 @@ def pairwise_iou(a: Tensor, b: Tensor, *, epsilon: float = 0.0) -> Tensor:
         b: Boxes in the same unit.
         epsilon: Added to intersection and union. With 0, two boxes without area give NaN.
     """
-    low = torch.maximum(a[..., :, None, :2], b[..., None, :, :2])
-    high = torch.minimum(a[..., :, None, 2:], b[..., None, :, 2:])
-    inter = _product((high - low).clamp(min=0))
-    union = _area(a)[..., :, None] + _area(b)[..., None, :] - inter
-    return (inter + epsilon) / (union + epsilon)
+    # coordinates first: the innermost loops then run over boxes, several times as fast on a CPU
+    (a_low, a_high), (b_low, b_high) = (x.mT.contiguous().split(2, dim=-2) for x in (a, b))
+    low = torch.maximum(a_low[..., None], b_low[..., None, :])  # (..., 2, N, M)
+    high = torch.minimum(a_high[..., None], b_high[..., None, :])
+    inter = _product(high.sub_(low).clamp_(min=0), -3)
+    areas = _product(a_high - a_low, -2)[..., None] + _product(b_high - b_low, -2)[..., None, :]
+    union = areas.sub_(inter)
+    return inter.add_(epsilon).div_(union.add_(epsilon))
 
 
-def _area(boxes: Tensor) -> Tensor:
-    return _product(boxes[..., 2:] - boxes[..., :2])
-
-
-def _product(sides: Tensor) -> Tensor:
+def _product(sides: Tensor, dim: int) -> Tensor:
     """Return width times height; a reduction takes several times as long."""
-    width, height = sides.unbind(-1)
+    width, height = sides.unbind(dim)
     return width * height
 
 
