@@ -53,7 +53,7 @@ def tracks_of(
         has_probabilities: The class votes are probabilities, and leave as they are, whatever
             their sum. Otherwise each counts as its share of the sum.
     """
-    is_lost = t['state'] == TrackState.LOST
+    is_lost = t['state'] == _LOST
     slots = np.flatnonzero((t['state'] != FREE) & ((t['misses'] == 0) | is_lost))
     slots = slots[np.lexsort((t['track_id'][slots], is_lost[slots]))]
     boxes = t['box'] if lost_boxes is None else np.where(is_lost[:, None], lost_boxes, t['box'])
@@ -61,7 +61,7 @@ def tracks_of(
     if not has_probabilities:
         shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
     best = np.argsort(-shares, axis=1, kind='stable')[:, :TOP_CLASSES]
-    shares = np.take_along_axis(shares, best, axis=1)
+    shares = shares[np.arange(len(slots))[:, None], best]
 
     def column(name: str) -> list[Any]:
         return t[name][slots].tolist()
@@ -103,8 +103,10 @@ REPORTED = (
 )
 
 
+_LOST = int(TrackState.LOST)  # NumPy compares with members of an enumeration slowly
 _STATES = {int(state): state for state in TrackState}
 
 
 def _probable(kinds: list[int], shares: list[float]) -> tuple[tuple[int, float], ...]:
-    return tuple([(k, share) for k, share in zip(kinds, shares, strict=True) if share > 0])
+    pairs = zip(kinds, shares, strict=True)
+    return tuple(pairs if shares[-1] > 0 else [pair for pair in pairs if pair[1] > 0])

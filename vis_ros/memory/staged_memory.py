@@ -73,7 +73,8 @@ class StagedMemory(TrackMemory):
                 memory of its own for classes.
             is_visible: bool tensor (M,), slots whose track shows a pixel.
         """
-        is_visible = is_visible & self.occupied
+        occupied = self.occupied
+        is_visible = is_visible & occupied
         is_first = is_visible & (self['hits'] == 0)
         self._observe(stamp_ns, seen.boxes, seen.scores, is_visible)
         t = self.tensors
@@ -84,4 +85,4 @@ class StagedMemory(TrackMemory):
             ids = t['next_id'] + is_first.cumsum(0) - 1
             t['track_id'] = torch.where(is_first, ids, t['track_id'])
             t['next_id'] = t['next_id'] + is_first.sum()
-        self._age(stamp_ns, is_visible)
+        self._age(stamp_ns, is_visible, occupied)

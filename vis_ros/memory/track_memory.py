@@ -22,6 +22,7 @@ from vis_ros.structures.options import option
 from vis_ros.structures.track import TrackState
 
 FREE = 0  # state of a slot that holds no track; the others are TrackState
+_TENTATIVE, _ACTIVE, _LOST = map(int, TrackState)  # torch compares with an enumeration slowly
 _NS = 1_000_000_000
 RESTART_NS = _NS  # a longer gap after a restore is a restart, in which nothing ages
 
@@ -158,14 +159,15 @@ class TrackMemory:
             tracks included, or -1.
         """
         self._begin(stamp_ns)
-        shown = torch.where(self.occupied, match, -1)
+        occupied = self.occupied
+        shown = torch.where(occupied, match, -1)
         if len(seen.scores):
             is_seen, index = shown >= 0, shown.clamp(min=0)
             score = seen.scores[index]
             self._observe(stamp_ns, seen.boxes[index], score, is_seen)
             votes = torch.where(is_seen[:, None], seen.class_scores[index] * score[:, None], 0.0)
             self.tensors['class_votes'] = self['class_votes'] + votes
-        self._age(stamp_ns, shown >= 0)
+        self._age(stamp_ns, shown >= 0, occupied)
         if len(seen.scores):
             shown = self._bear(stamp_ns, seen, shown, birth)
         return shown
@@ -187,32 +189,30 @@ class TrackMemory:
         moved = (change[:, :2] + change[:, 2:]) / 2
         speed = moved / elapsed_s.clamp(min=1e-9)[:, None]
         keep = torch.exp(elapsed_s * (-1 / max(self.config.velocity_time_constant_s, 1e-9)))
-        keep = torch.where(t['hits'] <= 1, 0.0, keep)[:, None]  # the second sighting sets it
+        keep = keep.masked_fill(t['hits'] <= 1, 0.0)[:, None]  # the second sighting sets it
         moves = (is_seen & (elapsed_s > 0))[:, None]
         t['velocity'] = torch.where(moves, speed.lerp(t['velocity'], keep), t['velocity'])
         t['box'] = torch.where(is_seen[:, None], boxes, t['box'])
         t['score'] = torch.where(is_seen, scores, t['score'])
         t['hits'] = t['hits'] + is_seen
         t['last_seen_ns'] = torch.where(is_seen, stamp_ns, t['last_seen_ns'])
-        t['paused_ns'] = torch.where(is_seen, 0, t['paused_ns'])
+        t['paused_ns'] = t['paused_ns'].masked_fill(is_seen, 0)
 
-    def _age(self, stamp_ns: int | Tensor, is_seen: Tensor) -> None:
+    def _age(self, stamp_ns: int | Tensor, is_seen: Tensor, occupied: Tensor) -> None:
+        """Let time pass for slots that hold a track (M,), seen in this frame (M,) or not."""
         t, config = self.tensors, self.config
         state = t['state']
-        t['misses'] = torch.where(is_seen, 0, t['misses'] + self.occupied)
-        confirmed = is_seen & (
-            (state != TrackState.TENTATIVE) | (t['hits'] >= config.confirm_hits)
-        )
-        state = torch.where(confirmed, int(TrackState.ACTIVE), state)
-        gone = ~is_seen & (state == TrackState.ACTIVE)
-        state = torch.where(gone, int(TrackState.LOST), state)
+        t['misses'] = (t['misses'] + occupied).masked_fill(is_seen, 0)
+        confirmed = is_seen & ((state != _TENTATIVE) | (t['hits'] >= config.confirm_hits))
+        state = state.masked_fill(confirmed, _ACTIVE)
+        state = state.masked_fill(~is_seen & (state == _ACTIVE), _LOST)
         unseen_ns = stamp_ns - t['last_seen_ns'] - t['paused_ns']
         tentative_ns = round(config.tentative_timeout_s * _NS)
         lost_ns = round(config.lost_timeout_s * _NS)
         # those that are ACTIVE now were seen now, and free slots stay as they are
-        expired = unseen_ns > torch.where(state == TrackState.TENTATIVE, tentative_ns, lost_ns)
-        t['state'] = torch.where(expired, FREE, state)
-        t['track_id'] = torch.where(expired, 0, t['track_id'])
+        expired = unseen_ns > torch.where(state == _TENTATIVE, tentative_ns, lost_ns)
+        t['state'] = state.masked_fill(expired, FREE)
+        t['track_id'] = t['track_id'].masked_fill(expired, 0)
 
     def _bear(
         self, stamp_ns: int | Tensor, seen: Observations, shown: Tensor, birth: Tensor
@@ -223,11 +223,11 @@ class TrackMemory:
         is_available = ~self.occupied | (t['misses'] > 0)
         slot, index, is_born = self._find_places(is_available, seen.scores, birth)
         ids = t['next_id'] + is_born.cumsum(0) - 1
-        first_state = TrackState.ACTIVE if self.config.confirm_hits <= 1 else TrackState.TENTATIVE
+        first_state = _ACTIVE if self.config.confirm_hits <= 1 else _TENTATIVE
         score = seen.scores[index]
         values: dict[str, Tensor | int] = {
             'track_id': ids,
-            'state': int(first_state),
+            'state': first_state,
             'hits': 1,
             'misses': 0,
             'first_seen_ns': stamp_ns,

@@ -27,13 +27,12 @@ class LabelRuns:
     def __init__(self, labels: np.ndarray, count: int) -> None:
         width = labels.shape[1]
         flat = np.ascontiguousarray(labels).reshape(-1)
-        marks = np.empty(-(-flat.size // 8) * 8, np.bool_)
+        marks = np.empty(flat.size // 8 * 8 + 8, np.bool_)
         marks[flat.size :] = False
-        is_start = marks[: flat.size]
-        np.not_equal(flat[1:], flat[:-1], out=is_start[1:])
-        is_start[:: max(width, 1)] = True  # no run goes on in the next row
-        start = _set_places(marks)
-        self._sort(start, flat[start], labels.shape, count)
+        np.not_equal(flat[1:], flat[:-1], out=marks[1 : flat.size])
+        marks[: flat.size + 1 : max(width, 1)] = True  # no run goes on in the next row
+        bounds = _set_places(marks)
+        self._sort(bounds, flat[bounds[:-1]], labels.shape, count)
 
     @classmethod
     def of_starts(
@@ -49,38 +48,50 @@ class LabelRuns:
             count: Number of instances M.
         """
         runs = cls.__new__(cls)
-        runs._sort(start.astype(np.int64), owner, size, count)
+        runs._sort(np.append(start, size[0] * size[1]).astype(np.int64), owner, size, count)
         return runs
 
     def _sort(
-        self, start: np.ndarray, owner: np.ndarray, size: tuple[int, ...], count: int
+        self, bounds: np.ndarray, owner: np.ndarray, size: tuple[int, ...], count: int
     ) -> None:
-        """Bring the runs in order of their owners."""
+        """Bring the runs in order of their owners.
+
+        Args:
+            bounds: int64 array (R + 1,), where each run starts, and how many pixels there are.
+            owner: See `of_starts`.
+            size: See `of_starts`.
+            count: See `of_starts`.
+        """
         width = size[1]
         order = np.argsort(owner, kind='stable')
-        first = np.searchsorted(owner[order], np.arange(1, count + 2))
-        mine = order[first[0] : first[-1]]
+        owner = owner[order]
+        first = np.searchsorted(owner, np.arange(1, count + 2))
+        mine, owner = order[first[0] : first[-1]], owner[first[0] : first[-1]]
         first -= first[0]  # (M + 1,), first run of each instance, and how many there are
-        ends = np.append(start[1:], size[0] * width) if start.size else start
-        start, end = start[mine], ends[mine]
+        start, end = bounds[mine], bounds[mine + 1]
         row = start // max(width, 1)
         above = row * width
         self.boxes = np.zeros((count, 4), np.int64)
-        runs = np.diff(first)
-        present = np.flatnonzero(runs)
+        present = np.flatnonzero(first[1:] > first[:-1])
         if present.size:
             begin = first[present]
             self.boxes[present, 0] = np.minimum.reduceat(start - above, begin)
             self.boxes[present, 1] = row[begin]
             self.boxes[present, 2] = np.maximum.reduceat(end - above, begin)
             self.boxes[present, 3] = row[first[present + 1] - 1] + 1
-        x1, y1, x2, _ = self.boxes.T
+        x1, y1, wide = self.boxes[:, 0], self.boxes[:, 1], self.boxes[:, 2] - self.boxes[:, 0]
         # a crop lacks what is beside it in each row above, and what is above it
-        lacking = row * np.repeat(width - (x2 - x1), runs) + np.repeat(y1 * (x2 - x1) + x1, runs)
-        self._count(start - lacking, end - lacking, first, present)
+        index = owner - 1
+        lacking = row * (width - wide)[index] + (y1 * wide + x1)[index]
+        self._count(start - lacking, end - lacking, index, first, present)
 
     def _count(
-        self, start: np.ndarray, end: np.ndarray, first: np.ndarray, present: np.ndarray
+        self,
+        start: np.ndarray,
+        end: np.ndarray,
+        index: np.ndarray,
+        first: np.ndarray,
+        present: np.ndarray,
     ) -> None:
         """Write the run lengths of all instances, one after the other.
 
@@ -88,6 +99,7 @@ class LabelRuns:
             start: int64 array (R,), where each run starts in its instance's crop, instance by
                 instance and ascending in each.
             end: int64 array (R,), where it ends there.
+            index: Integer array (R,), its instance.
             first: int64 array (M + 1,), first run of each instance, and R.
             present: int64 array, instances with a run.
         """
@@ -100,14 +112,16 @@ class LabelRuns:
         gap = start.copy()
         gap[1:] -= end[:-1]
         gap[first[present]] = start[first[present]]
-        self._place = 2 * first + np.arange(len(first))  # each has one more, for what is behind
-        self._counts = np.zeros(self._place[-1], np.uint32)
-        place = 2 * np.arange(len(start))
-        place += np.repeat(np.arange(len(first) - 1), np.diff(first))
+        after = 2 * first + np.arange(len(first))  # each has one more, for what is behind
+        self._counts = np.zeros(after[-1], np.uint32)
+        place = 2 * np.arange(len(start)) + index[piece[:-1]]
         self._counts[place], self._counts[place + 1] = gap, end - start
         sides = self.boxes[present, 2:] - self.boxes[present, :2]
         behind = sides[:, 0] * sides[:, 1] - end[first[present + 1] - 1]
-        self._counts[self._place[present + 1] - 1] = behind
+        self._counts[after[present + 1] - 1] = behind
+        self._begin, stop = after[:-1].tolist(), after[1:]
+        stop[present] -= behind == 0
+        self._stop = stop.tolist()
 
     def rle(self, index: int) -> Rle:
         """Return the mask of an instance, `Rle()` without a pixel; as `rle.encode` would.
@@ -118,8 +132,8 @@ class LabelRuns:
         x1, y1, x2, y2 = self.boxes[index].tolist()
         if x1 == x2:
             return Rle()
-        counts = self._counts[self._place[index] : self._place[index + 1]]
-        return Rle(x1, y1, x2 - x1, y2 - y1, counts if counts[-1] else counts[:-1])
+        counts = self._counts[self._begin[index] : self._stop[index]]
+        return Rle(x1, y1, x2 - x1, y2 - y1, counts)
 
 
 def _set_places(marks: np.ndarray) -> np.ndarray:
