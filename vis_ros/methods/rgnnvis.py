@@ -38,6 +38,7 @@ from vis_ros.structures import Frame, FrameResult
 from vis_ros.structures.options import option
 
 _PREFIX = 'rgnn_'  # of the network's tensors in the track memory
+_FIELDS = tuple(_PREFIX + name for name in Tracks._fields[1:])  # all but is_alive
 
 
 def _memory() -> MemoryConfig:
@@ -127,9 +128,9 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         """See `Method.init_state`."""
         initial = self._model.tracker.initial(1, 1)
         births = {
-            _PREFIX + name: value[0, 0]
-            for name, value in initial.tracks._asdict().items()
-            if name != 'is_alive' and value.numel()
+            name: value[0, 0]
+            for name, value in zip(_FIELDS, initial.tracks[1:], strict=True)
+            if value.numel()
         }
         memory = StagedMemory(
             self.config.memory,
@@ -246,9 +247,9 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
         self, state: RgnnVisState, after: RgnnState, stamp_ns: int | Tensor, owners: Owners
     ) -> None:
         memory = state.memory
-        for name, value in after.tracks._asdict().items():
-            if _PREFIX + name in memory.tensors:
-                memory.tensors[_PREFIX + name] = value[0]
+        for name, value in zip(_FIELDS, after.tracks[1:], strict=True):
+            if name in memory.tensors:
+                memory.tensors[name] = value[0]
         state.empty = after.empty
         shares = after.tracks.logits[0].softmax(dim=-1)[:, 1:]  # (M, K - 1)
         score = shares.amax(dim=-1)
@@ -257,13 +258,14 @@ class RgnnVisMethod(NetworkMethod[RgnnVis]):
 
     def _tracks(self, state: RgnnVisState) -> Tracks:
         """Return the network's part of the memory, (1, M, ...) each."""
-        memory, parts = state.memory, {}
-        for name, like in state.empty._asdict().items():
-            known = memory.tensors.get(_PREFIX + name)
+        memory, parts = state.memory, [state.memory.occupied[None]]
+        for name, like in zip(_FIELDS, state.empty[1:], strict=True):
+            known = memory.tensors.get(name)
             if known is None:  # it holds no number
-                known = like[0].expand(self.config.memory.capacity, *like.shape[2:])
-            parts[name] = known[None]
-        return Tracks(**{**parts, 'is_alive': memory.occupied[None]})
+                parts.append(like.expand(-1, self.config.memory.capacity, -1))
+            else:
+                parts.append(known[None])
+        return Tracks(*parts)
 
     def save(self, state: RgnnVisState) -> Snapshot:
         """See `Method.save`."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from rgnn_world import VARIANTS, detections, name_of, step, taps, tracker
+from rgnn_world import VARIANTS, detections, name_of, permuted, step, taps, tracker
 
 from vis_ros.nn.rgnn import Rgnn, RgnnState, Tracks
+from vis_ros.nn.rgnn.association import IMPOSSIBLE
 from vis_ros.nn.rgnn.joined_graph import JoinedGraph
 from vis_ros.nn.rgnn.recurrence import LstmCells
 from vis_ros.nn.yolact.selection import DetectionSet
@@ -78,11 +79,35 @@ def test_what_is_not_real_is_left_out_or_masked(monkeypatch: pytest.MonkeyPatch)
     """A GPU computes everything, a CPU what is real: the same comes out."""
     network = pair({'layer_norm': True})[1]
     some = go_on(network, network.initial(1, 24), (3, 5, 2), places=8)
-    name = 'vis_ros.nn.rgnn.joined_graph.rows_to_do'
+    name = 'vis_ros.nn.rgnn.network.rows_to_do'
     monkeypatch.setattr(name, lambda flags: torch.arange(len(flags)))
     everything = go_on(network, network.initial(1, 24), (3, 5, 2), places=8)
     assert 0 < some.tracks.is_alive.sum() < 24
     assert_close(some.tracks, everything.tracks)
+
+
+@pytest.mark.parametrize('places', [4, 8])
+@torch.no_grad()
+def test_what_is_left_out_is_impossible(places: int) -> None:
+    """Wherever padding and free slots are, logits and nodes of all others are as ever."""
+    separate, joined = pair({})
+    state = go_on(separate, separate.initial(1, 9), (3, 4), places)
+    assert 0 < state.tracks.is_alive.sum() < 9
+    order = torch.tensor([6, 1, 8, 0, 3, 2, 7, 5, 4])
+    state = state._replace(tracks=Tracks(*(x[:, order] for x in state.tracks)))
+    generator = torch.Generator().manual_seed(5)
+    found = detections(4, places=places, generator=generator)
+    found = permuted(found, torch.randperm(places, generator=generator))
+    look = separate.look(*taps(1, generator), found)
+    expected, got = (x.associate(state, found, look) for x in (separate, joined))
+    is_pair = state.tracks.is_alive[..., None] & found.is_real[:, None]
+    assert (got.match_logits[~is_pair] == IMPOSSIBLE).all()
+    torch.testing.assert_close(got.match_logits, expected.match_logits, **CLOSE)
+    torch.testing.assert_close(got.init_logits, expected.init_logits, **CLOSE)
+    alive, real = state.tracks.is_alive, found.is_real
+    for name, flags in {'tracks': alive, 'detections': real}.items():
+        a, b = (getattr(x.after, name)[flags] for x in (expected, got))
+        torch.testing.assert_close(a, b, **CLOSE)
 
 
 def test_only_what_can_be_joined_is() -> None:
@@ -109,5 +134,5 @@ def test_several_streams_are_refused() -> None:
     generator = torch.Generator().manual_seed(3)
     found = detections(3, batch=2, generator=generator)
     look = joined.look(*taps(2, generator), found)
-    with pytest.raises(ValueError, match='is_real: expected one stream, got 2'):
+    with pytest.raises(ValueError, match='graph: expected one stream, got 2'):
         joined.associate(joined.initial(2, 9), found, look)

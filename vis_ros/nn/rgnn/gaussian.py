@@ -127,6 +127,6 @@ def log_likelihood(looks: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         variance: float tensor (B, M, D), above 0.
     """
     looks, mean, variance = looks.float(), mean.float(), variance.float()
-    distance = (looks[:, None] - mean[:, :, None]) ** 2 / variance[:, :, None]  # (B, M, N, D)
-    constant = looks.shape[-1] * _LOG_2PI + torch.log(variance).sum(-1)  # (B, M)
-    return -0.5 * (constant[..., None] + distance.sum(-1))
+    distance = (looks[:, None] - mean[:, :, None]).square_().div_(variance[:, :, None])
+    constant = looks.shape[-1] * _LOG_2PI + torch.log(variance).sum(-1, keepdim=True)  # (B, M, 1)
+    return -0.5 * (constant + distance.sum(-1))

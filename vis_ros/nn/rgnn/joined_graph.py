@@ -4,14 +4,14 @@
 
 Its elements are few and its layers small, so that a step of `GraphNetwork` takes the time of its
 calls, more than that of its arithmetic: of modules, and of 159 operations beside views, on a GPU
-kernels. Here are 104, and no modules: nodes and empty edges lie in one tensor and go through their
+kernels. Here are 94, and no modules: nodes and empty edges lie in one tensor and go through their
 layers together, the layers of the two gates of an edge are one, and what a linear layer makes of
 the ends of an edge is computed once for each end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeGuard
 
@@ -21,13 +21,9 @@ from torch.nn import functional
 
 from vis_ros.nn.rgnn.graph import Graph, GraphNetwork, MessageBlock, ResidualBlock
 from vis_ros.nn.rgnn.layers import Bottleneck, Gate, Update
-from vis_ros.ops.rows import rows_to_do, surely_all
 
 _EMPTY, _TRACKS, _DETECTIONS, _EMPTY_EDGES = range(4)  # groups of small elements
 _NODES = slice(_EMPTY_EDGES)
-
-# Layers are functions, not modules: to call a small module takes as long as what it computes.
-_Layer = Callable[[Tensor], Tensor]
 
 
 class JoinedGraph(nn.Module):
@@ -51,76 +47,43 @@ class JoinedGraph(nn.Module):
         self._device = device
         self._blocks = [_joined(block) for block in self.separate.blocks]
 
-    def forward(self, graph: Graph, is_alive: Tensor, is_real: Tensor) -> Graph:
+    def forward(
+        self, graph: Graph, is_alive: Tensor | None = None, is_real: Tensor | None = None
+    ) -> Graph:
         """Return the graph after all blocks; see `GraphNetwork.forward`.
 
-        On a CPU only what is real is computed, and the rest is 0.
+        Args:
+            graph: Initial features.
+            is_alive: bool tensor (1, M), tracks that exist; None where all do.
+            is_real: bool tensor (1, N), detections that are no padding; None where all are.
 
         Raises:
             ValueError: There is not just one stream.
         """
-        if len(is_real) != 1:
-            raise ValueError(f'is_real: expected one stream, got {len(is_real)}')
-        if is_real.device != self._device:
-            self._join(is_real.device)
-        (is_alive,), (is_real,) = is_alive, is_real
-        m, n = rows_to_do(is_alive), rows_to_do(is_real)
-        is_whole = (len(m), len(n)) == graph.track_edges.shape[1:3]
-        whole = Graph(*(part[0] for part in graph))
-        if not is_whole:
-            done = _put(self._run(_some(whole, m, n)), whole, m, n)
-        elif surely_all(is_alive) and surely_all(is_real):
-            done = self._run(whole)
-        else:
-            done = self._run(whole, is_real[:, None], (is_alive[:, None] & is_real)[..., None])
-        return Graph(*(part[None] for part in done))
-
-    def _run(
-        self, graph: Graph, is_real: Tensor | None = None, is_pair: Tensor | None = None
-    ) -> Graph:
-        """Return the graph after all blocks.
-
-        Args:
-            graph: None of its tensors has a batch dimension.
-            is_real: bool tensor (N, 1), real detections; None where all are.
-            is_pair: bool tensor (M, N, 1), edges whose ends are real; None where all are.
-        """
-        edges = graph.track_edges
-        slots, count = edges.shape[:2]
+        streams, slots, count = graph.track_edges.shape[:3]
+        if streams != 1:
+            raise ValueError(f'graph: expected one stream, got {streams}')
+        if graph.track_edges.device != self._device:
+            self._join(graph.track_edges.device)
+        is_pair = None
+        if is_alive is not None and is_real is not None:
+            is_pair = (is_alive[0, :, None] & is_real).view(-1, 1)  # (M * N, 1)
+            is_real = is_real[0, :, None]
+        edges = graph.track_edges[0].flatten(0, 1)
         size = max(part.shape[-1] for part in graph[:4])
         small = edges.new_zeros(4, max(slots, count, 1), size)
-        for group, part in zip(small, (graph.empty[None], *graph[1:4]), strict=True):
-            group[: part.shape[0], : part.shape[1]] = part
+        for group, part in zip(small, (graph.empty, *graph[1:4]), strict=True):
+            group[: part.shape[-2], : part.shape[-1]] = part
         for block in self._blocks:
-            small, edges = block(small, edges, is_real, is_pair)
-        empty, tracks, detections, empty_edges = small
-        return Graph(empty[0], tracks[:slots], detections[:count], empty_edges[:count], edges)
-
-
-def _some(graph: Graph, m: Tensor, n: Tensor) -> Graph:
-    """Return a graph without batch dimension with some of its tracks and detections."""
-    return Graph(
-        graph.empty,
-        graph.tracks.index_select(0, m),
-        graph.detections.index_select(0, n),
-        graph.empty_edges.index_select(0, n),
-        graph.track_edges.index_select(0, m).index_select(1, n),
-    )
-
-
-def _put(some: Graph, whole: Graph, m: Tensor, n: Tensor) -> Graph:
-    """Return a graph as large as the whole one was, 0 but for some tracks and detections."""
-    size, zeros = len(some.empty), some.empty.new_zeros
-    slots, count = whole.track_edges.shape[:2]
-    edges = zeros(slots, count, size)
-    edges[m[:, None], n] = some.track_edges
-    return Graph(
-        some.empty,
-        zeros(slots, size).index_copy_(0, m, some.tracks),
-        zeros(count, size).index_copy_(0, n, some.detections),
-        zeros(count, size).index_copy_(0, n, some.empty_edges),
-        edges,
-    )
+            small, edges = block(small, edges, (slots, count), is_real, is_pair)
+        empty, tracks, detections, empty_edges = small[:, None]
+        return Graph(
+            empty[:, 0],
+            tracks[:, :slots],
+            detections[:, :count],
+            empty_edges[:, :count],
+            edges.view(1, slots, count, edges.shape[1]),
+        )
 
 
 def can_join(graph: nn.Module) -> TypeGuard[GraphNetwork]:
@@ -177,28 +140,33 @@ class _Messages:
         self._norms = _Norms(norms) if norms else None
 
     def __call__(
-        self, small: Tensor, edges: Tensor, is_real: Tensor | None, is_pair: Tensor | None
+        self,
+        small: Tensor,
+        edges: Tensor,
+        shape: tuple[int, int],
+        is_real: Tensor | None,
+        is_pair: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return small elements (4, R, E) and track edges (M, N, E) after the block.
+        """Return small elements (4, R, E) and track edges (M * N, E) after the block.
 
         Args:
             small: float tensor (4, R, C), see `JoinedGraph`.
-            edges: float tensor (M, N, C), track edges.
-            is_real: See `JoinedGraph._run`.
-            is_pair: See `JoinedGraph._run`.
+            edges: float tensor (M * N, C), track edges.
+            shape: M and N.
+            is_real: bool tensor (N, 1), real detections; None where all are.
+            is_pair: bool tensor (M * N, 1), edges whose ends are real; None where all are.
         """
-        slots, count = edges.shape[:2]
+        slots, count = shape
         size = self._edge.shape[1]
         ends = torch.baddbmm(self._ends_bias, small, self._ends)
         empty, track, detection, empty_edge = ends
         empty_edges = detection[:count, 2 * size :] + empty_edge[:count, 2 * size :]
         empty_edges = self._empty_edge(empty_edges.add_(empty[0, 2 * size :]).relu_())
-        x = track[:slots, None, :size] + detection[:count, :size]
-        x.view(-1, size).addmm_(edges.flatten(0, 1), self._edge)
-        track_edges = self._track_edge(x.relu_())
+        x = (track[:slots, None, :size] + detection[:count, :size]).flatten(0, 1)
+        track_edges = self._track_edge(x.addmm_(edges, self._edge).relu_())
 
         from_empty = self._empty_gates(_those(empty_edges, is_real))  # (N, 2, E)
-        from_track = self._track_gates(_those(track_edges, is_pair))  # (M, N, 2, E)
+        from_track = self._track_gates(_those(track_edges, is_pair)).unflatten(0, shape)
         inflow = small.new_zeros(3, small.shape[1], size)
         to_empty, to_track, to_detection = inflow
         torch.sum(from_empty[:, 0], 0, out=to_empty[0])
@@ -207,7 +175,10 @@ class _Messages:
 
         nodes = torch.baddbmm(ends[_NODES, :, size : 2 * size], inflow, self._inflow).relu_()
         after = small.new_zeros(4, small.shape[1], size)
-        after[_NODES] = nodes if self._norms is None else self._norms(nodes)
+        if self._norms is None:
+            after[_NODES] = nodes
+        else:
+            self._norms(nodes, out=after[_NODES])
         after[_EMPTY_EDGES, :count] = empty_edges
         return after, track_edges
 
@@ -216,31 +187,61 @@ class _Residuals:
     """A `ResidualBlock`."""
 
     def __init__(self, block: ResidualBlock) -> None:
-        small = (block.empty, block.track, block.detection, block.empty_edge)
-        self._small = tuple(map(_grouped, zip(*map(_linears, small), strict=True)))
-        self._track_edge = tuple(map(_alone, _linears(block.track_edge)))
+        self._small = _Bottlenecks(block.empty, block.track, block.detection, block.empty_edge)
+        self._track_edge = _Bottlenecks(block.track_edge)
 
-    def __call__(
-        self, small: Tensor, edges: Tensor, is_real: Tensor | None, is_pair: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Return small elements and track edges after the block."""
-        return _bottleneck(self._small, small), _bottleneck(self._track_edge, edges)
+    def __call__(self, small: Tensor, edges: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+        """Return small elements and track edges after the block; see `_Messages.__call__`."""
+        return self._small(small), self._track_edge(edges)
+
+
+class _Bottlenecks:
+    """A `Bottleneck` for each group of elements (G, R, C); where there is one, of (R, C).
+
+    The bias of the last layer is the weight of one more channel that is always 1, so that the
+    input is what its product is added to.
+    """
+
+    def __init__(self, *bottlenecks: Bottleneck) -> None:
+        layers = [(each.down, *each.middle) for each in bottlenecks]
+        groups = list(zip(*layers, strict=True))  # of each layer
+        weights = [_stacked([each.weight.T for each in group]) for group in groups]
+        biases = [_stacked([each.bias[None] for each in group]) for group in groups]
+        weights[-1] = functional.pad(weights[-1], (0, 1))
+        biases[-1] = functional.pad(biases[-1], (0, 1), value=1.0)
+        self._layers = tuple(zip(biases, weights, strict=True))
+        ups = [torch.cat((each.up.weight.T, each.up.bias[None])) for each in bottlenecks]
+        self._up = _stacked(ups)
+        self._product = torch.addmm if len(bottlenecks) == 1 else torch.baddbmm
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return a tensor like x."""
+        y = x
+        for bias, weight in self._layers:
+            y = self._product(bias, y, weight).relu_()
+        return self._product(x, y, self._up).relu_()
+
+
+def _stacked(parts: list[Tensor]) -> Tensor:
+    """Return tensors as one, (G, ...); a single one as it is."""
+    return torch.stack(parts) if len(parts) > 1 else parts[0].contiguous()
 
 
 class _Rest:
     """An `Update` after its linear layer and ReLU."""
 
     def __init__(self, update: Update) -> None:
-        inner = () if update.bottleneck is None else _linears(update.bottleneck)
-        self._bottleneck, self._norm = tuple(map(_alone, inner)), update.norm
+        inner = update.bottleneck
+        self._bottleneck = None if inner is None else _Bottlenecks(inner)
+        self._norm = update.norm
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the embedding (..., E)."""
-        if self._bottleneck:
-            x = _bottleneck(self._bottleneck, x)
+        """Return the embeddings (R, E)."""
+        if self._bottleneck is not None:
+            x = self._bottleneck(x)
         if (norm := self._norm) is None:
             return x
-        return functional.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+        return torch.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
 class _Gates:
@@ -263,9 +264,9 @@ class _Gates:
         )
 
     def __call__(self, edge: Tensor) -> Tensor:
-        """Return both messages (..., 2, E) of edges (..., E)."""
+        """Return both messages (R, 2, E) of edges (R, E)."""
         gates: Tensor = self._up(self._down(edge).relu_()).sigmoid_()
-        return gates.view(*edge.shape[:-1], 2, edge.shape[-1]).mul_(edge[..., None, :])
+        return gates.view(-1, 2, edge.shape[1]).mul_(edge[:, None])
 
 
 class _Norms:
@@ -276,38 +277,15 @@ class _Norms:
         self._weight = torch.stack([each.weight[None] for each in norms])  # (G, 1, C)
         self._bias = torch.stack([each.bias[None] for each in norms])  # (G, 1, C)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return a tensor like x (G, R, C)."""
-        x = functional.layer_norm(x, x.shape[-1:], eps=self._eps)
-        return torch.addcmul(self._bias, x, self._weight)
+    def __call__(self, x: Tensor, out: Tensor) -> None:
+        """Write into a tensor like x (G, R, C)."""
+        x = torch.layer_norm(x, x.shape[-1:], eps=self._eps)
+        torch.addcmul(self._bias, x, self._weight, out=out)
 
 
 def _those(x: Tensor, is_one: Tensor | None) -> Tensor:
-    """Return x, 0 where there is none."""
+    """Return x (R, C), 0 where there is none (R, 1)."""
     return x if is_one is None else x * is_one
-
-
-def _bottleneck(layers: Sequence[_Layer], x: Tensor) -> Tensor:
-    """Return what a `Bottleneck` of these layers makes of x."""
-    y = x
-    for layer in layers[:-1]:
-        y = layer(y).relu_()
-    return layers[-1](y).add_(x).relu_()
-
-
-def _linears(bottleneck: Bottleneck) -> tuple[nn.Linear, ...]:
-    return (bottleneck.down, *bottleneck.middle, bottleneck.up)
-
-
-def _alone(linear: nn.Linear) -> _Layer:
-    return partial(functional.linear, weight=linear.weight, bias=linear.bias)
-
-
-def _grouped(linears: Sequence[nn.Linear]) -> _Layer:
-    """Return a function of (G, R, C), with a linear layer for each group."""
-    weight = torch.stack([each.weight.T for each in linears])  # (G, C, C')
-    bias = torch.stack([each.bias[None] for each in linears])  # (G, 1, C')
-    return lambda x: torch.baddbmm(bias, x, weight)
 
 
 def _parts(update: Update, *sizes: int) -> Sequence[Tensor]:

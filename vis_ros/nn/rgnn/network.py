@@ -26,7 +26,7 @@ from vis_ros.nn.rgnn.scoring import Scoring
 from vis_ros.nn.rgnn.state import RgnnState, Tracks, choose_rows, take, with_empty, without_empty
 from vis_ros.nn.yolact.nms import pairwise_iou
 from vis_ros.nn.yolact.selection import DetectionSet
-from vis_ros.ops.rows import surely_none
+from vis_ros.ops.rows import rows_to_do, surely_all, surely_none
 
 _IOU_EPSILON = 1e-7
 _SCORE_BIAS = -2.1  # of both score heads at first: most pairs do not match
@@ -45,14 +45,17 @@ class Association(NamedTuple):
     Args:
         match_logits: float tensor (B, M, N), `IMPOSSIBLE` where a track or detection is none.
         init_logits: float tensor (B, N), `IMPOSSIBLE` for padding.
-        before: Initial features of the graph.
-        after: Final embeddings.
+        before: Initial features of the graph. After `Rgnn.join_calls`, on a CPU, only of what is
+            real: of fewer tracks and detections, in their order.
+        after: Final embeddings; the edges likewise.
+        empty: The empty track as the graph saw it.
     """
 
     match_logits: Tensor
     init_logits: Tensor
     before: Graph
     after: Graph
+    empty: Tracks
 
 
 class Rgnn(nn.Module):
@@ -135,28 +138,70 @@ class Rgnn(nn.Module):
 
     def associate(self, state: RgnnState, found: DetectionSet, look: Look) -> Association:
         """Run the graph over the memory and the detections of a frame (section 3.1)."""
-        tracks = state.tracks
-        is_pair = tracks.is_alive[..., None] & found.is_real[:, None]
-        before, iou = self._build(state, found, look, is_pair)
+        tracks, empty = state.tracks, self._started(state.empty, look)
+        if not isinstance(self.graph, JoinedGraph) or self.match_score is None:
+            return self._associate(tracks, empty, found, look)
+        m, n = rows_to_do(tracks.is_alive[0]), rows_to_do(found.is_real[0])
+        if (len(m), len(n)) == (tracks.is_alive.shape[1], found.is_real.shape[1]):
+            are_real = surely_all(tracks.is_alive) and surely_all(found.is_real)
+            return self._associate(tracks, empty, found, look, are_real=are_real)
+        some = self._associate(
+            tracks._replace(
+                embedding=_rows(tracks.embedding, m),
+                mean=_rows(tracks.mean, m),
+                variance=_rows(tracks.variance, m),
+                box=_rows(tracks.box, m),
+            ),
+            empty,
+            found._replace(boxes=_rows(found.boxes, n), logits=_rows(found.logits, n)),
+            look._replace(detections=_rows(look.detections, n)),
+            are_real=True,
+        )
+        return _among(some, m, n, (tracks.is_alive.shape[1], found.is_real.shape[1]))
+
+    def _associate(
+        self,
+        tracks: Tracks,
+        empty: Tracks,
+        found: DetectionSet,
+        look: Look,
+        *,
+        are_real: bool = False,
+    ) -> Association:
+        """See `associate`; nobody looks at who is real where all are."""
+        before, iou = self._build(tracks, empty, found, look)
+        if are_real:
+            assert isinstance(self.graph, JoinedGraph)
+            assert self.match_score is not None
+            assert self.init_score is not None
+            after = self.graph(before)
+            match, init = self.match_score(after.track_edges), self.init_score(after.empty_edges)
+            return Association(match[..., 0], init[..., 0], before, after, empty)
+        is_alive, is_real = tracks.is_alive, found.is_real
+        is_pair = is_alive[..., None] & is_real[:, None]
+        before = before._replace(
+            track_edges=torch.where(is_pair[..., None], before.track_edges, 0.0),
+            empty_edges=torch.where(is_real[..., None], before.empty_edges, 0.0),
+        )
         if isinstance(self.graph, PairNetwork):
             after = self.graph(before)
         else:
-            after = self.graph(before, tracks.is_alive, found.is_real)
+            after = self.graph(before, is_alive, is_real)
         if self.match_score is None or self.init_score is None:
             match, init = masktrack_logits(
-                look.detections, tracks.mean, iou, found, tracks.logits, tracks.is_alive
+                look.detections, tracks.mean, iou, found, tracks.logits, is_alive
             )
         else:
             match = self.match_score(after.track_edges)[..., 0]
             init = self.init_score(after.empty_edges)[..., 0]
         match = torch.where(is_pair, match, IMPOSSIBLE)
-        return Association(match, torch.where(found.is_real, init, IMPOSSIBLE), before, after)
+        init = torch.where(is_real, init, IMPOSSIBLE)
+        return Association(match, init, before, after, empty)
 
     def _build(
-        self, state: RgnnState, found: DetectionSet, look: Look, is_pair: Tensor
+        self, tracks: Tracks, empty: Tracks, found: DetectionSet, look: Look
     ) -> tuple[Graph, Tensor]:
         """Return the initial features of the graph (section 3.1.2), and the overlaps (B, M, N)."""
-        tracks, empty = state.tracks, self._started(state.empty, look)
         iou = pairwise_iou(tracks.box, found.boxes, epsilon=_IOU_EPSILON)
         mean = torch.cat((empty.mean, tracks.mean), dim=1)
         variance = torch.cat((empty.variance, tracks.variance), dim=1)
@@ -176,9 +221,7 @@ class Rgnn(nn.Module):
             empty_edges=likely[:, 0, :, None],
             track_edges=torch.stack((likely[:, 1:], overlap), dim=-1),
         )
-        edges = torch.where(is_pair[..., None], graph.track_edges, 0.0)
-        empty_edges = torch.where(found.is_real[..., None], graph.empty_edges, 0.0)
-        return graph._replace(track_edges=edges, empty_edges=empty_edges), iou
+        return graph, iou
 
     @staticmethod
     def _started(empty: Tracks, look: Look) -> Tracks:
@@ -212,22 +255,22 @@ class Rgnn(nn.Module):
             assigned: int64 tensor (B, M), detection that each slot shows, or -1.
             is_new: bool tensor (B, M), slots whose track starts now; what they held is forgotten.
         """
-        tracks, empty = state.tracks, self._started(state.empty, look)
-        if not surely_none(is_new):
-            tracks = choose_rows(is_new, self.newborn(), tracks)
+        tracks, empty = state.tracks, association.empty
         after = association.after
         nodes = after.tracks
         if isinstance(self.graph, PairNetwork):
             nodes = self.graph.adopt(association.before, after, assigned)
-        parts = (after.detections, found.boxes, look.detections)
+        parts = (found.boxes, look.detections)
         taken = take(torch.cat(parts, dim=-1), assigned)
-        own_node, own_box, own_look = taken.split([part.shape[-1] for part in parts], dim=-1)
-        nodes = torch.where(is_new[..., None], own_node, nodes)
+        own_box, own_look = taken.split([part.shape[-1] for part in parts], dim=-1)
+        if not surely_none(is_new):
+            tracks = choose_rows(is_new, self.newborn(), tracks)
+            tracks = tracks._replace(is_alive=tracks.is_alive | is_new)
+            nodes = torch.where(is_new[..., None], take(after.detections, assigned), nodes)
 
         is_seen, is_one = assigned >= 0, torch.ones_like(empty.is_alive)
         lost_box = tracks.box if self.options.lost_box == 'last' else 0.0
         tracks = tracks._replace(
-            is_alive=tracks.is_alive | is_new,
             box=torch.where(is_seen[..., None], own_box, lost_box),
         )
         before = with_empty(tracks, empty)  # what follows is the same for both, but for weights
@@ -264,6 +307,33 @@ class Rgnn(nn.Module):
         """Return mask scores (B, M, h, w) of the updated tracks; see `MaskReweighting`."""
         scores: Tensor = self.masks(state.tracks.embedding, found, assigned)
         return scores
+
+
+def _rows(values: Tensor, index: Tensor) -> Tensor:
+    """Return some rows of values (1, M, ...), by index (R,), all different."""
+    return values if len(index) == values.shape[1] else values.index_select(1, index)
+
+
+def _put(rows: Tensor, index: Tensor, count: int, dim: int = 1, filler: float = 0.0) -> Tensor:
+    """Return `count` rows, of which some are given: the inverse of `_rows`."""
+    if len(index) == count:
+        return rows
+    shape = (*rows.shape[:dim], count, *rows.shape[dim + 1 :])
+    return rows.new_full(shape, filler).index_copy_(dim, index, rows)
+
+
+def _among(some: Association, m: Tensor, n: Tensor, shape: tuple[int, int]) -> Association:
+    """Return what an association of some tracks and detections says about all (M, N)."""
+    slots, count = shape
+    match = _put(some.match_logits, m, slots, filler=IMPOSSIBLE)
+    return some._replace(
+        match_logits=_put(match, n, count, dim=2, filler=IMPOSSIBLE),
+        init_logits=_put(some.init_logits, n, count, filler=IMPOSSIBLE),
+        after=some.after._replace(
+            tracks=_put(some.after.tracks, m, slots),
+            detections=_put(some.after.detections, n, count),
+        ),
+    )
 
 
 def _score_head(size: int) -> nn.Linear:
