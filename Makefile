@@ -61,8 +61,20 @@ bench: install
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/stages.py
 
+# The bars of a node on a GPU are of ResNet-50; how fast it is does not depend on what it has learned.
+ON_GPU := --device cuda --precision float16 --accelerate graphs
+FAST_NODE := benchmarks/node.py $(ON_GPU) --weights random --set config.network=resnet50
+
 performance: install
 	-$(BIN)/python benchmarks/endless.py --device $(or $(DEVICE),cpu) --into docs/performance
+ifeq ($(DEVICE),cuda)
+	-$(BIN)/python benchmarks/kernels.py --json out/performance/kernels.json
+	-for method in rgnnvis_pp iai visstg maskprop ifr; do $(BIN)/python benchmarks/accuracy.py \
+		--device cuda --method $$method --json out/performance/accuracy_$$method.json; done
+	-$(BIN)/python benchmarks/stages.py --json out/performance/stages.json
+	-$(BIN)/python $(FAST_NODE) --picture 480 864 --json out/performance/one_camera.json
+	-$(BIN)/python $(FAST_NODE) --cameras 8 --json out/performance/eight_cameras.json
+endif
 	$(BIN)/python benchmarks/suite/measure.py --device $(or $(DEVICE),cpu)
 
 soak: install

@@ -21,7 +21,9 @@ def check_least(
 
 
 def conclude(bars: Sequence[tuple[str, bool]], document: Any, path: Path | None) -> int:
-    """Print each bar, in words and whether it is kept, and write the file that was asked for.
+    """Print each bar, in words and whether it is kept; write the file that was asked for.
+
+    Its folder is made where there is none.
 
     Returns:
         Exit code: 0 when all bars are kept.
@@ -29,5 +31,6 @@ def conclude(bars: Sequence[tuple[str, bool]], document: Any, path: Path | None)
     for text, is_kept in bars:
         print(f'{"pass" if is_kept else "FAIL"}  {text}')
     if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=2) + '\n')
     return 0 if all(is_kept for _, is_kept in bars) else 1

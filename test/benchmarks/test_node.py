@@ -7,7 +7,9 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -201,3 +203,23 @@ def test_the_command(words, cameras, tmp_path, monkeypatch, capsys):
         assert all(set(times) == {'p50', 'p95', 'p99'} for times in found['stages_ms'].values())
     assert len(document['times_as_fast']) == (0 if cameras == 2 else 3)
     assert 'pass  0 images failed' in capsys.readouterr().out
+
+
+def test_a_report_may_lie_in_a_new_folder(tmp_path):
+    report = tmp_path / 'new' / 'report.json'
+    assert node.conclude([('a bar', False)], {'figure': 1}, report) == 1
+    assert json.loads(report.read_text()) == {'figure': 1}
+
+
+def test_one_command_runs_the_cases_with_bars_on_a_gpu(monkeypatch):
+    """What the Makefile says can be read, and is what the bars are for."""
+    monkeypatch.setattr(node.torch.cuda, 'is_available', lambda: True)
+    words = ['make', '--dry-run', 'performance', 'DEVICE=cuda']
+    plan = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    lines = [line.partition('benchmarks/node.py ')[2] for line in plan.splitlines()]
+    cases = [node.arguments(shlex.split(line))[1] for line in lines if line]
+    assert [(case.cameras, case.hz) for case in cases] == [(1, 30.0), (8, 30.0)]
+    for case in cases:
+        assert len(node.gpu_verdicts(turn(p50=1.0, images_a_second=240.0), case)) == 1
+        assert case.parameters['config.network'] == 'resnet50'
+    assert cases[0].picture == (480, 864) and cases[1].picture == (720, 1280)
