@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ground truth of a topic in a bag."""
 
-import dataclasses
-
 import pytest
 from replay_world import (
     HEIGHT,
@@ -117,11 +115,11 @@ def test_a_topic_without_a_message(tmp_path):
         ),
         ([result_at(0, track_of(1, BOX), track_of(1, BOX))], 'id 1 is there twice'),
         (
-            [result_at(0, track_of(1, dataclasses.replace(BOX, x=78)))],
+            [result_at(0, track_of(1, BOX._replace(x=78)))],
             'id 1 at stamp .* reaches out of the',
         ),
         (
-            [result_at(0, track_of(1, dataclasses.replace(BOX, width=9)))],
+            [result_at(0, track_of(1, BOX._replace(width=9)))],
             'message 0: counts: expected a sum of 72, got 64',
         ),
     ],

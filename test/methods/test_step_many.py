@@ -85,7 +85,7 @@ def books(track: Track) -> tuple[object, ...]:
 
 
 def plain(track: Track) -> Track:
-    return replace(track, score=0.0, class_scores=((track.class_id, 0.0),))
+    return track._replace(score=0.0, class_scores=((track.class_id, 0.0),))
 
 
 def mirrored(frames: list[Frame], late_ns: int) -> list[Frame]:

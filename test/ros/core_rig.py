@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def track(number: int, frame: Frame, **changes: Any) -> Track:
         hits=1,
         misses=0,
     )
-    return replace(valid, **changes)
+    return valid._replace(**changes)
 
 
 def new_puppet() -> type[Method]:

@@ -40,7 +40,7 @@ def test_two_objects_and_what_is_not_changed():
     for one, seen in zip(found.tracks, (LEFT, RIGHT), strict=True):
         assert one.placement.position_m == pytest.approx(seen.centre_m, abs=0.03)
         assert one.placement.quality == Quality3d.GOOD
-    plain = tuple(dataclasses.replace(one, placement=None) for one in found.tracks)
+    plain = tuple(one._replace(placement=None) for one in found.tracks)
     assert dataclasses.replace(found, tracks=plain, frame_id_3d='') == before
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records check their fields; options check values and name what is wrong."""
 
+import operator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,7 +86,19 @@ def test_rle_equality_and_area() -> None:
     assert Rle(1, 2, 4, 1, counts) == Rle(1, 2, 4, 1, counts.copy())
     assert Rle(1, 2, 4, 1, counts) != Rle(0, 2, 4, 1, counts)
     assert Rle(1, 2, 4, 1, counts).area_px == 2
+    assert not operator.ne(Rle(), Rle())  # tuples have one of their own
     assert Rle() != 'nothing'
+    assert Rle() != tuple(Rle())
+
+
+def test_tracks_differ_by_their_masks() -> None:
+    counts = np.array([1, 2, 1], np.uint32)
+    mask = Rle(1, 2, 4, 1, counts)
+    track = Track(1, 0, TrackState.ACTIVE, 0, 1.0, (1, 2, 5, 3), mask, 0, 0, 1, 0)
+    same = track._replace(mask=mask._replace(counts=counts.copy()))
+    assert track == same
+    assert not operator.ne(track, same)
+    assert track != track._replace(mask=mask._replace(counts=counts * 2))
 
 
 def test_only_lost_tracks_are_not_observed() -> None:

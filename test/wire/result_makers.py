@@ -36,7 +36,7 @@ def track(number: int, **changes: Any) -> Track:
         hits=1,
         misses=0,
     )
-    return replace(valid, **changes)
+    return valid._replace(**changes)
 
 
 def place(x: float, y: float, z: float, size_m=(0.5, 1.5, 0.25)) -> Placement:

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results to messages and back, through the bytes on the wire."""
 
-from dataclasses import replace
-
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -95,7 +93,7 @@ def test_there_and_back(result):
 
 def one_track():
     track = Track(1, 0, TrackState.ACTIVE, 0, 0.5, (0, 0, 1, 1), dot(), 0, 0, 1, 0)
-    track = replace(track, placement=Placement((1, 2, 3), (4, 5, 6), (7, 8, 9), Quality3d.GOOD))
+    track = track._replace(placement=Placement((1, 2, 3), (4, 5, 6), (7, 8, 9), Quality3d.GOOD))
     return wire(FrameResult(5, 'cam', 8, 9, (track,), 1, {'method': 1.0}))
 
 

@@ -203,7 +203,9 @@ class TrackMemory:
         t, config = self.tensors, self.config
         state = t['state']
         t['misses'] = (t['misses'] + occupied).masked_fill(is_seen, 0)
-        confirmed = is_seen & ((state != _TENTATIVE) | (t['hits'] >= config.confirm_hits))
+        confirmed = is_seen
+        if config.confirm_hits > 1:
+            confirmed = is_seen & ((state != _TENTATIVE) | (t['hits'] >= config.confirm_hits))
         state = state.masked_fill(confirmed, _ACTIVE)
         state = state.masked_fill(~is_seen & (state == _ACTIVE), _LOST)
         unseen_ns = stamp_ns - t['last_seen_ns'] - t['paused_ns']

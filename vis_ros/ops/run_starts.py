@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -52,7 +51,7 @@ def download_masks(masks: Tensor) -> list[Rle]:
     below_each_other = (masks * number[:, None, None]).reshape(count * height, width)
     runs, _ = download_runs(below_each_other, count, {})
     found = (runs.rle(index) for index in range(count))
-    return [replace(x, y=x.y - n * height) if x.height else x for n, x in enumerate(found)]
+    return [x._replace(y=x.y - n * height) if x.height else x for n, x in enumerate(found)]
 
 
 def run_starts(labels: Tensor, limit: int) -> tuple[Tensor, Tensor, Tensor]:

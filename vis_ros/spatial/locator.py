@@ -75,7 +75,7 @@ class Locator:
                 measured = measure(track.mask, view.depth, view.camera, config, view.pose)
             motion = self._filters[track.track_id]
             placement = motion.step(result.stamp_ns, measured, config)
-            tracks.append(dataclasses.replace(track, placement=placement))
+            tracks.append(track._replace(placement=placement))
         has_3d = any(track.placement is not None for track in tracks)
         return dataclasses.replace(
             result, tracks=tuple(tracks), frame_id_3d=frame_id if has_3d else ''

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two forms of an instance mask: dense pixels of a crop, and run lengths of a crop."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,12 +35,7 @@ class CropMask:
         return int(np.count_nonzero(self.pixels))
 
 
-def _no_counts() -> np.ndarray:
-    return np.empty(0, dtype=np.uint32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rle:
+class Rle(NamedTuple):
     """Run lengths of a crop, as `vis_msgs/InstanceMask` carries them.
 
     The crop's pixels are read row by row; runs alternate between background and foreground and
@@ -57,15 +53,15 @@ class Rle:
     y: int = 0
     width: int = 0
     height: int = 0
-    counts: np.ndarray = field(default_factory=_no_counts)
+    counts: np.ndarray = np.empty(0, np.uint32)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rle):
-            return NotImplemented
-        place = (self.x, self.y, self.width, self.height)
-        return place == (other.x, other.y, other.width, other.height) and np.array_equal(
-            self.counts, other.counts
-        )
+            return False
+        return self[:4] == other[:4] and np.array_equal(self.counts, other.counts)
+
+    def __ne__(self, other: object) -> bool:  # a tuple has one of its own
+        return not self == other
 
     @property
     def area_px(self) -> int:

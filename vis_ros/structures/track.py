@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One tracked object in one frame."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from vis_ros.structures.masks import Rle
 from vis_ros.structures.placement import Placement
@@ -20,8 +20,7 @@ class TrackState(IntEnum):
     LOST = 3  # confirmed earlier, not observed now
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """One tracked object in one frame: identity, state, geometry, history.
 
     Args:
