@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The example node examples/nearest_obstacle.py as a module, and its clouds as arrays."""
 
-import dataclasses
 import importlib.util
 import sys
 from pathlib import Path
@@ -47,7 +46,7 @@ def seen_now(stamp_s, tracks):
     return tuple(
         track
         if track.state == TrackState.LOST
-        else dataclasses.replace(track, last_seen_ns=round(stamp_s * S))
+        else track._replace(last_seen_ns=round(stamp_s * S))
         for track in tracks
     )
 

@@ -50,7 +50,7 @@ def write(path, truth, results, names=CLASSES, truth_names=CLASSES):
 
 def renamed(result, track_id):
     """Return a result with other ids."""
-    tracks = [dataclasses.replace(t, track_id=track_id(t.track_id)) for t in result.tracks]
+    tracks = [t._replace(track_id=track_id(t.track_id)) for t in result.tracks]
     return dataclasses.replace(result, tracks=tuple(tracks), session_id=7)
 
 
@@ -93,7 +93,7 @@ def test_classes_are_matched_by_name(truth, tmp_path):
 
     def turned(track):
         class_id = len(CLASSES) - 1 - track.class_id
-        return dataclasses.replace(track, class_id=class_id, class_scores=((class_id, 1.0),))
+        return track._replace(class_id=class_id, class_scores=((class_id, 1.0),))
 
     results = [
         dataclasses.replace(result, tracks=tuple(map(turned, result.tracks))) for result in truth

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth on a node core: what is published, and that nothing stops the 2D tracks."""
 
-import dataclasses
 import threading
 
 import numpy as np
@@ -254,7 +253,7 @@ def test_a_lost_track_waits_for_no_depth_and_is_predicted(start, puppet):
 
     def lose(frame):
         (one,) = seen(frame)
-        return (dataclasses.replace(one, state=TrackState.LOST, mask=type(one.mask)(), misses=1),)
+        return (one._replace(state=TrackState.LOST, mask=type(one.mask)(), misses=1),)
 
     puppet.act = staticmethod(lose)
     rig.step(picture(1))
