@@ -53,7 +53,7 @@ def tracks_of(
         has_probabilities: The class votes are probabilities, and leave as they are, whatever
             their sum. Otherwise each counts as its share of the sum.
     """
-    is_lost = t['state'] == _LOST
+    is_lost = t['state'] == int(TrackState.LOST)  # NumPy compares with an enumeration slowly
     slots = np.flatnonzero((t['state'] != FREE) & ((t['misses'] == 0) | is_lost))
     slots = slots[np.lexsort((t['track_id'][slots], is_lost[slots]))]
     boxes = t['box'] if lost_boxes is None else np.where(is_lost[:, None], lost_boxes, t['box'])
@@ -103,7 +103,6 @@ REPORTED = (
 )
 
 
-_LOST = int(TrackState.LOST)  # NumPy compares with members of an enumeration slowly
 _STATES = {int(state): state for state in TrackState}
 
 
