@@ -17,6 +17,17 @@ def hit():
 """
 
 
+SWALLOWED = """
+import weakref
+class Thing:
+    pass
+def hit_and_swallow():
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: hit())
+    del thing  # Python prints what a callback raises and goes on
+"""
+
+
 def run(code, number):
     """Return exit code and output."""
     command = [sys.executable, '-c', BEGIN + code, str(int(number))]
@@ -64,3 +75,39 @@ hit()
 print('went on')
 """
     assert run(code, number) == (0, 'stop\nwent on\n')
+
+
+@pytest.mark.parametrize('moment', ['before', 'while importing'])
+def test_a_node_ends_though_a_weak_reference_swallowed_the_end(number, moment):
+    pytest.importorskip('cyclonedds')
+    code = f"""
+{SWALLOWED}
+import types
+from vis_ros.ros import node
+class Core(types.ModuleType):
+    @property
+    def TrackerCore(self):
+        hit_and_swallow()
+        return None  # never called
+sys.modules['vis_ros.ros.core'] = Core('core')
+if {moment == 'before'}:
+    end_quietly()  # as the command does
+    hit_and_swallow()
+print(node.main(['--ros-args', '-p', 'use_sim_time:=false'], kind='dds'))
+"""
+    assert run(code, number) == (0, '0\n')
+
+
+def test_other_things_that_cannot_be_raised_are_still_said(number):
+    code = f"""
+{SWALLOWED}
+end_quietly()
+hit_and_swallow()
+def hit():
+    raise ValueError('a fault of ours')
+sys.stderr = sys.stdout
+hit_and_swallow()
+"""
+    returned, said = run(code, number)
+    assert returned == 0
+    assert 'ValueError: a fault of ours' in said

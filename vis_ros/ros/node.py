@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 
 from vis_ros.ros.host import Host
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
         sys.stderr.write(f'tracker_node: {error}\n')
         return 2
     try:
-        return 0 if is_ending.is_set() else _run(host)
+        return 0 if is_ending.is_set() else _run(host, is_ending)
     except ValueError as error:
         host.log('fatal', str(error))
         return 2
@@ -38,11 +39,13 @@ def main(arguments: Sequence[str] | None = None, *, kind: str = 'auto') -> int:
         host.destroy()
 
 
-def _run(host: Host) -> int:
+def _run(host: Host, is_ending: threading.Event) -> int:
     from vis_ros.ros.core import TrackerCore  # imports torch, which takes seconds
     from vis_ros.ros.service_manager import ServiceManager
 
     stop_on_signals(host.stop)
+    if is_ending.is_set():  # while importing
+        return 0
     core = TrackerCore(host)
     host.attach(core)
     manager = ServiceManager()

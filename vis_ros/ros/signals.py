@@ -7,8 +7,10 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_is_ending = threading.Event()  # of the process, as the handlers are
 
 
 def end_quietly() -> threading.Event:
@@ -18,18 +20,20 @@ def end_quietly() -> threading.Event:
     alone may handle signals.
 
     Returns:
-        What is set once a signal has come. Whoever calls into C that calls Python back must look:
-        Cyclone DDS swallows the exception that ends the process.
+        What is set once a signal has come, the same for every caller in this process. Whoever goes
+        on after an import or a call into C must look: Python itself swallows the exception that
+        ends the process in callbacks of weak references, of which every import runs one, and
+        Cyclone DDS in those of its own.
     """
-    is_ending = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
         ignore_signals()
-        is_ending.set()
+        _is_ending.set()
+        sys.unraisablehook = _say_unless_ending
         sys.exit(0)  # runs every `finally`, and is no Exception that somebody might swallow
 
     _handle(end)
-    return is_ending
+    return _is_ending
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
@@ -45,6 +49,11 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 def ignore_signals() -> None:
     """Let nothing interrupt the end of the process: Ctrl-C under ros2 launch arrives twice."""
     _handle(signal.SIG_IGN)
+
+
+def _say_unless_ending(swallowed: Any) -> None:
+    if not isinstance(swallowed.exc_value, SystemExit):
+        sys.__unraisablehook__(swallowed)
 
 
 def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
